@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Every cap and default of the protocol core, in one place.
+ *
+ * Nothing in the core grows past a number that stands here or that the program set in
+ * struct sqx_config between the bounds given here. Times are microseconds.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define SQX_MILLISECOND UINT64_C (1000)
+#define SQX_SECOND      UINT64_C (1000000)
+
+/* Wire (docs/protocol.md) ------------------------------------------------------------- */
+
+#define SQX_VARINT_MAX          ((UINT64_C (1) << 62) - 1) /* RFC 9000 section 16 */
+#define SQX_PLAIN_HEADER        17u    /* type, instance, source epoch, destination epoch, number */
+#define SQX_HELLO_MAX           512u   /* bytes of parameters in one HELLO */
+#define SQX_APPLICATION_ID_MAX  255u   /* bytes of UTF-8 */
+#define SQX_CLOSE_REASON_MAX    255u   /* bytes of UTF-8 carried by CLOSE; a longer one is cut */
+
+/* Datagrams --------------------------------------------------------------------------- */
+
+#define SQX_DATAGRAM_MIN        576u   /* smallest max_datagram_size: HELLO and a frame fit */
+#define SQX_DATAGRAM_DEFAULT    1200u  /* RFC 9000 section 14: what every path carries */
+#define SQX_DATAGRAM_MAX        65507u /* largest UDP payload over IPv4 */
+#define SQX_DATAGRAM_QUEUE      64u    /* unconfirmed datagrams waiting, each way */
+
+/* Messages and credit (design rule 8) ------------------------------------------------- */
+
+#define SQX_MESSAGE_OVERHEAD      64u  /* byte credit that a message costs beyond its length */
+#define SQX_MESSAGE_MAX_MIN       UINT64_C (16384)
+#define SQX_MESSAGE_MAX_DEFAULT   UINT64_C (1048576)
+#define SQX_MESSAGE_MAX_MAX       UINT64_C (268435456)
+#define SQX_WINDOW_DEFAULT        (UINT64_C (4) << 20)
+#define SQX_WINDOW_MAX_DEFAULT    (UINT64_C (16) << 20)
+#define SQX_WINDOW_MAX            (UINT64_C (1) << 36) /* cap of the byte window itself */
+#define SQX_EXCHANGES_DEFAULT     UINT64_C (1024)
+#define SQX_EXCHANGES_MAX         UINT64_C (1048576)
+#define SQX_EARLY_EXCHANGES       UINT64_C (16)    /* before the peer's HELLO is known */
+#define SQX_EARLY_BYTES           UINT64_C (16384) /* likewise, overhead included */
+#define SQX_EARLY_CHANNELS        16u  /* likewise: ids below this; every peer has these */
+#define SQX_CHANNELS_MIN          SQX_EARLY_CHANNELS
+#define SQX_CHANNELS_DEFAULT      256u
+#define SQX_CHANNELS_MAX          65536u
+#define SQX_PRIORITIES            8u   /* 0 most urgent … 7; the scale of RFC 9218 */
+#define SQX_PRIORITY_DEFAULT      3u
+#define SQX_QUEUE_DEFAULT         (UINT64_C (64) << 20) /* bytes a program may have queued */
+
+/* Reassembly -------------------------------------------------------------------------- */
+
+#define SQX_FRAGMENT_SLACK        UINT64_C (262144) /* allocated ahead of what has arrived, at most */
+#define SQX_FRAGMENT_RANGES       8192u /* separate byte ranges held, over all messages */
+
+/* Packets ----------------------------------------------------------------------------- */
+
+#define SQX_ACK_RANGES            64u  /* ranges of packet numbers tracked, and put into one ACK */
+#define SQX_SKIP_MIN              64u  /* packets between two skipped numbers, at least … */
+#define SQX_SKIP_SPREAD           512u /* … and this many more at random */
+#define SQX_FORMER_EPOCHS         8u   /* earlier incarnations of the peer that are remembered */
+#define SQX_HINT_INTERVAL         (100 * SQX_MILLISECOND) /* answers to a wrong epoch, at most one each */
+
+#define SQX_PACKET_RECORDS        512u /* frames in one packet that are tracked, at most */
+#define SQX_FRAGMENT_LEAST        64u  /* a message is not cut into pieces smaller than this */
+
+/* Recovery (RFC 9002) ----------------------------------------------------------------- */
+
+#define SQX_PACKET_THRESHOLD      3u
+#define SQX_GRANULARITY           SQX_MILLISECOND
+/* RFC 9002 section 6.2.2 recommends 333 ms. 500 ms makes the first probe time-out 1.5 s, so that a
+ * satellite path of 1.2 s sees no needless resend before its first sample. */
+#define SQX_INITIAL_RTT           (500 * SQX_MILLISECOND)
+#define SQX_PTO_MAX               (60 * SQX_SECOND)
+#define SQX_PERSISTENT_THRESHOLD  3u
+#define SQX_WINDOW_INITIAL        10u  /* datagrams, RFC 9002 section 7.2 */
+#define SQX_WINDOW_MINIMUM        4u   /* datagrams */
+#define SQX_WINDOW_LAN            UINT64_C (262144) /* floor in bytes while the RTT is under … */
+#define SQX_LAN_RTT               SQX_MILLISECOND
+
+/* Time -------------------------------------------------------------------------------- */
+
+#define SQX_ACK_DELAY_DEFAULT     (25 * SQX_MILLISECOND)
+#define SQX_ACK_DELAY_MAX         (1 * SQX_SECOND)
+#define SQX_IDLE_DEFAULT          (30 * SQX_SECOND)
+#define SQX_IDLE_MIN              (10 * SQX_MILLISECOND)
+#define SQX_KEEPALIVE_DEFAULT     (10 * SQX_SECOND)
+#define SQX_CLOSE_DEFAULT         (5 * SQX_SECOND)
+#define SQX_UNREACHABLE_DEFAULT   (5 * SQX_SECOND)
+#define SQX_CLOSE_PTOS            3u   /* probe time-outs that a closed connection still answers for */
+#define SQX_CLOSE_SENDS           3u   /* times that CLOSE goes out unless the peer's comes back */
