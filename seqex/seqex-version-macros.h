@@ -14,23 +14,21 @@
 #define _SEQEX_EXTERN extern
 #endif
 
-#define SEQEX_ENCODE_VERSION(major, minor) ((major) << 16 | (minor) << 8)
-
 /**
  * SEQEX_VERSION_1_0:
  *
  * Version 1.0, for `SEQEX_VERSION_MIN_REQUIRED` and `SEQEX_VERSION_MAX_ALLOWED`.
  */
-#define SEQEX_VERSION_1_0 (SEQEX_ENCODE_VERSION (1, 0))
+#define SEQEX_VERSION_1_0 (G_ENCODE_VERSION (1, 0))
 
 /* The stable API that these headers describe. What is written before 1.0 becomes 1.0, and an odd
- * minor version leads to the next even one. Everything here and below is encoded; a bare major
- * number never meets an encoded one. */
+ * minor version leads to the next even one. Everything compared below is encoded: a bare
+ * major number would never equal an encoded version. */
 #if SEQEX_MAJOR_VERSION == 0
 #define SEQEX_VERSION_CUR_STABLE SEQEX_VERSION_1_0
 #else
 #define SEQEX_VERSION_CUR_STABLE \
-  (SEQEX_ENCODE_VERSION (SEQEX_MAJOR_VERSION, SEQEX_MINOR_VERSION + SEQEX_MINOR_VERSION % 2))
+  (G_ENCODE_VERSION (SEQEX_MAJOR_VERSION, SEQEX_MINOR_VERSION + SEQEX_MINOR_VERSION % 2))
 #endif
 
 /**
@@ -62,12 +60,12 @@
 #error "SEQEX_VERSION_MAX_ALLOWED must not be before SEQEX_VERSION_MIN_REQUIRED"
 #endif
 
-#define SEQEX_UNAVAILABLE(major, minor) G_UNAVAILABLE (major, minor) _SEQEX_EXTERN
+#define _SEQEX_UNAVAILABLE(major, minor) G_UNAVAILABLE (major, minor) _SEQEX_EXTERN
 
 #define SEQEX_AVAILABLE_IN_ALL _SEQEX_EXTERN
 
 #if SEQEX_VERSION_MAX_ALLOWED < SEQEX_VERSION_1_0
-#define SEQEX_AVAILABLE_IN_1_0 SEQEX_UNAVAILABLE (1, 0)
+#define SEQEX_AVAILABLE_IN_1_0 _SEQEX_UNAVAILABLE (1, 0)
 #else
 #define SEQEX_AVAILABLE_IN_1_0 _SEQEX_EXTERN
 #endif
