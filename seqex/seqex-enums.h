@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#if !defined(SEQEX_INSIDE) && !defined(SEQEX_COMPILATION)
+#error "Only <seqex.h> can be included directly."
+#endif
+
+#include "seqex-types.h"
+
+G_BEGIN_DECLS
+
+/**
+ * SeqexConnectionState:
+ * @SEQEX_CONNECTION_STATE_CONNECTING: nothing was heard from the peer yet. Sending works, and what
+ *   is sent waits for the peer.
+ * @SEQEX_CONNECTION_STATE_CONNECTED: both sides know each other.
+ * @SEQEX_CONNECTION_STATE_CLOSING: this side closes, and what was begun is being finished.
+ * @SEQEX_CONNECTION_STATE_CLOSED: the end, after an orderly close or a failure.
+ *
+ * Where a [class@Seqex.Connection] is in its life.
+ *
+ * The states follow each other in this order only; any of them may be skipped.
+ */
+typedef enum
+{
+  SEQEX_CONNECTION_STATE_CONNECTING,
+  SEQEX_CONNECTION_STATE_CONNECTED,
+  SEQEX_CONNECTION_STATE_CLOSING,
+  SEQEX_CONNECTION_STATE_CLOSED,
+} SeqexConnectionState;
+
+/**
+ * SeqexEndReason:
+ * @SEQEX_END_REASON_ENDED: the message was dealt with, and there is nothing to say about it;
+ *   %SEQEX_ERROR_NO_REPLY for a peer that waits for a reply.
+ * @SEQEX_END_REASON_UNHANDLED: nobody here deals with such a message; %SEQEX_ERROR_UNHANDLED at the
+ *   peer.
+ * @SEQEX_END_REASON_FAILED: dealing with it failed; %SEQEX_ERROR_HANDLER_FAILED at the peer.
+ * @SEQEX_END_REASON_CANCELLED: dealing with it was given up; %SEQEX_ERROR_CANCELLED_BY_PEER at the
+ *   peer.
+ * @SEQEX_END_REASON_CLOSING: this side is closing; %G_IO_ERROR_CLOSED at the peer.
+ *
+ * Why a message is answered by an end instead of a reply.
+ */
+typedef enum
+{
+  SEQEX_END_REASON_ENDED,
+  SEQEX_END_REASON_UNHANDLED,
+  SEQEX_END_REASON_FAILED,
+  SEQEX_END_REASON_CANCELLED,
+  SEQEX_END_REASON_CLOSING,
+} SeqexEndReason;
+
+/**
+ * SeqexSendFlags:
+ * @SEQEX_SEND_FLAGS_NONE: the message is delivered as soon as it is whole.
+ * @SEQEX_SEND_FLAGS_ORDERED: the message is delivered after every message that was begun before it
+ *   on the same channel, in the same direction.
+ *
+ * How a message is sent.
+ */
+typedef enum
+{
+  SEQEX_SEND_FLAGS_NONE    = 0,
+  SEQEX_SEND_FLAGS_ORDERED = 1 << 0,
+} SeqexSendFlags;
+
+G_END_DECLS

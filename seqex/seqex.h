@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#define SEQEX_INSIDE
+
+#include "seqex-version.h"
+#include "seqex-version-macros.h"
+
+#include "seqex-channel.h"
+#include "seqex-connection.h"
+#include "seqex-enum-types.h"
+#include "seqex-enums.h"
+#include "seqex-error.h"
+#include "seqex-message.h"
+#include "seqex-statistics.h"
+#include "seqex-types.h"
+
+#undef SEQEX_INSIDE
