@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The packets that were sent and are neither acknowledged nor given up, in two rings: packets,
+ * indexed by their consecutive numbers, and the records of what was in them. Appending,
+ * looking up and dropping are O(1), and nothing is allocated in the steady state.
+ */
+#pragma once
+
+#include "sqx.h"
+
+/* What a packet carried, named so that it outlives what it names. */
+typedef enum
+{
+  SQX_RECORD_ACK,      /* number: the largest that was acknowledged */
+  SQX_RECORD_HELLO,
+  SQX_RECORD_PING,
+  SQX_RECORD_CREDIT,   /* number: which CREDIT, counted by the sender */
+  SQX_RECORD_END,      /* channel, reason, number: first, length: run */
+  SQX_RECORD_CANCEL,   /* channel, number */
+  SQX_RECORD_MESSAGE,  /* channel, number, offset, length */
+} sqx_record_kind;
+
+typedef struct
+{
+  uint8_t  kind;
+  uint8_t  reason;
+  uint32_t channel;
+  uint64_t number;
+  uint32_t offset;
+  uint32_t length;
+} sqx_record;
+
+typedef enum
+{
+  SQX_SENT_OUTSTANDING,
+  SQX_SENT_LOST,    /* declared lost; kept for a while in case it is acknowledged after all */
+  SQX_SENT_DONE,    /* acknowledged */
+  SQX_SENT_SKIPPED, /* number that was never used */
+} sqx_sent_state;
+
+typedef struct
+{
+  uint64_t time;         /* when it was sent */
+  uint64_t mark;         /* LOST: when declared lost. DONE: for sqx-recovery.c, else unused */
+  uint64_t first_record; /* counted from the first record ever */
+  uint32_t records;
+  uint16_t size;         /* of the datagram */
+  uint8_t  state;        /* sqx_sent_state */
+  bool     eliciting : 1;
+  bool     in_flight : 1; /* counts towards bytes in flight while OUTSTANDING */
+  bool     limited : 1;   /* sent while the window was not the limit */
+} sqx_sent_packet;
+
+typedef struct
+{
+  sqx_sent_packet *packets;
+  size_t           packet_capacity; /* a power of two, or 0 */
+  uint64_t         first_number;    /* of the oldest packet kept */
+  uint64_t         next_number;     /* of the packet to be sent next */
+  sqx_record      *records;
+  size_t           record_capacity; /* a power of two, or 0 */
+  uint64_t         first_record;
+  uint64_t         next_record;
+} sqx_sent;
+
+void sqx_sent_init  (sqx_sent *sent, uint64_t first_number);
+void sqx_sent_clear (sqx_sent *sent);
+
+/* Makes room for two packets and @records records, so that the next appends cannot fail. */
+bool             sqx_sent_reserve (sqx_sent *sent, size_t records);
+/* Appends as next_number; returns the packet so that its flags can be set. */
+sqx_sent_packet *sqx_sent_append  (sqx_sent *sent, uint64_t now, size_t size,
+                                   const sqx_record *records, size_t count);
+void             sqx_sent_skip    (sqx_sent *sent);
+/* NULL when @number is older than what is kept or was not sent yet. */
+sqx_sent_packet *sqx_sent_get     (const sqx_sent *sent, uint64_t number);
+const sqx_record *sqx_sent_record (const sqx_sent *sent, const sqx_sent_packet *packet, size_t i);
+/* Drops what is settled from the front: DONE, SKIPPED below @skip_floor, and LOST declared before
+ * @lost_before. Gives memory back when nothing is left, but for two small rings. */
+void             sqx_sent_trim    (sqx_sent *sent, uint64_t skip_floor, uint64_t lost_before);
