@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Every packet is looked at a bounded number of times, however many are in flight: runs of DONE
+ * packets are jumped over (see skip_done()), and loss detection starts where it stopped.
+ */
+#include "sqx-recovery.h"
+
+#include "sqx-util.h"
+
+/* LOST packets and skipped numbers are remembered for so many probe time-outs. */
+#define REMEMBERED_PTOS 3
+
+/* Ends a list of packets that is linked through their marks. */
+#define NO_NUMBER UINT64_MAX
+
+void
+sqx_recovery_init (sqx_recovery                *recovery,
+                   const sqx_recovery_listener *listener,
+                   void                        *user_data,
+                   const sqx_cc_ops            *controller,
+                   uint64_t                     first_number,
+                   uint64_t                     datagram)
+{
+  *recovery = (sqx_recovery) {
+    .listener = listener,
+    .user_data = user_data,
+    .controller = controller,
+    .peer_ack_delay = SQX_ACK_DELAY_DEFAULT,
+    .first_number = first_number,
+    .loss_time = SQX_TIME_NEVER,
+    .settled_below = first_number,
+    .skip_floor = first_number,
+    .skip_mark = first_number,
+  };
+  controller->init (&recovery->cc, datagram);
+  sqx_rtt_init (&recovery->rtt);
+  sqx_sent_init (&recovery->sent, first_number);
+}
+
+void
+sqx_recovery_clear (sqx_recovery *recovery)
+{
+  sqx_sent_clear (&recovery->sent);
+}
+
+uint64_t
+sqx_recovery_room (const sqx_recovery *recovery)
+{
+  if (recovery->probes > 0)
+    return SIZE_MAX;
+  if (recovery->bytes_in_flight >= recovery->cc.window)
+    return 0;
+  return recovery->cc.window - recovery->bytes_in_flight;
+}
+
+bool
+sqx_recovery_reserve (sqx_recovery *recovery,
+                      size_t        records)
+{
+  return recovery->plain_outstanding < SQX_PLAIN_OUTSTANDING_MAX &&
+         sqx_sent_reserve (&recovery->sent, records);
+}
+
+uint64_t
+sqx_recovery_pto (const sqx_recovery *recovery)
+{
+  return sqx_rtt_pto (&recovery->rtt, recovery->peer_ack_delay, 0);
+}
+
+/* The mark of a DONE packet is the lowest number, as far as it was known when last looked at, from
+ * which on to itself all are DONE. */
+static void
+set_done (sqx_recovery *recovery,
+          uint64_t      number)
+{
+  sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
+  const sqx_sent_packet *below = sqx_sent_get (&recovery->sent, number - 1);
+
+  packet->state = SQX_SENT_DONE;
+  packet->mark = below != NULL && below->state == SQX_SENT_DONE ? below->mark : number;
+}
+
+/* Lowers @end past the DONE packets right below it, and shortens the way for the next time. */
+static uint64_t
+skip_done (sqx_recovery *recovery,
+           uint64_t      end)
+{
+  const sqx_sent *sent = &recovery->sent;
+  uint64_t low = end;
+
+  while (low > sent->first_number && sqx_sent_get (sent, low - 1)->state == SQX_SENT_DONE)
+    low = sqx_sent_get (sent, low - 1)->mark;
+
+  while (end > low && end > sent->first_number)
+    {
+      sqx_sent_packet *packet = sqx_sent_get (sent, end - 1);
+
+      end = packet->mark;
+      packet->mark = low;
+    }
+  return low;
+}
+
+/* Takes @packet out of what is outstanding. */
+static void
+release (sqx_recovery          *recovery,
+         const sqx_sent_packet *packet)
+{
+  if (packet->in_flight)
+    {
+      assert (recovery->bytes_in_flight >= packet->size && recovery->eliciting_in_flight > 0);
+      recovery->bytes_in_flight -= packet->size;
+      recovery->eliciting_in_flight--;
+    }
+  else
+    {
+      assert (recovery->plain_outstanding > 0);
+      recovery->plain_outstanding--;
+    }
+}
+
+/* Gives up what nobody will acknowledge any more: a peer that receives nothing but ACKs has no
+ * reason to say anything about them. */
+static void
+give_up_plain (sqx_recovery *recovery,
+               uint64_t      sent_before)
+{
+  uint64_t number = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
+  const sqx_sent_packet *packet;
+
+  while ((packet = sqx_sent_get (&recovery->sent, number)) != NULL)
+    {
+      if (packet->state == SQX_SENT_OUTSTANDING)
+        {
+          if (packet->in_flight || packet->time >= sent_before)
+            break;
+          release (recovery, packet);
+          set_done (recovery, number);
+        }
+      number++;
+    }
+  recovery->settled_below = number;
+}
+
+/* A skipped number is remembered for some time, and beyond that while packets are in flight and the
+ * peer acknowledged nothing higher. What is below it is settled when the trimming reaches it. */
+static uint64_t
+skip_floor (sqx_recovery *recovery,
+            uint64_t      now,
+            uint64_t      remembered)
+{
+  if (now - recovery->skip_mark_time > remembered)
+    {
+      recovery->skip_floor = recovery->skip_mark;
+      recovery->skip_mark = recovery->sent.next_number;
+      recovery->skip_mark_time = now;
+    }
+
+  if (recovery->eliciting_in_flight == 0)
+    return recovery->skip_floor;
+  return recovery->any_acked ? SQX_MIN (recovery->skip_floor, recovery->largest_acked) : 0;
+}
+
+static void
+trim (sqx_recovery *recovery,
+      uint64_t      now)
+{
+  uint64_t remembered = REMEMBERED_PTOS * sqx_recovery_pto (recovery);
+  uint64_t before = now > remembered ? now - remembered : 0;
+
+  give_up_plain (recovery, before);
+  sqx_sent_trim (&recovery->sent, skip_floor (recovery, now, remembered), before);
+}
+
+void
+sqx_recovery_on_sent (sqx_recovery     *recovery,
+                      uint64_t          now,
+                      size_t            size,
+                      bool              eliciting,
+                      bool              limited,
+                      const sqx_record *records,
+                      size_t            count)
+{
+  sqx_sent_packet *packet = sqx_sent_append (&recovery->sent, now, size, records, count);
+
+  packet->eliciting = packet->in_flight = eliciting;
+  packet->limited = limited;
+  if (eliciting)
+    {
+      recovery->bytes_in_flight += size;
+      recovery->eliciting_in_flight++;
+      recovery->last_eliciting = recovery->pto_start = now;
+      if (recovery->probes > 0)
+        recovery->probes--;
+      /* The sender ran dry with half the window unused: nothing of what is in flight says that
+       * the window should grow. */
+      if (limited && recovery->bytes_in_flight <= recovery->cc.window / 2)
+        recovery->limited_below = recovery->sent.next_number;
+    }
+  else
+    {
+      recovery->plain_outstanding++;
+    }
+  trim (recovery, now);
+}
+
+void
+sqx_recovery_skip (sqx_recovery *recovery)
+{
+  sqx_sent_skip (&recovery->sent);
+}
+
+/* Whether no number is acknowledged that was never sent or was skipped. */
+static bool
+is_valid (sqx_recovery  *recovery,
+          const sqx_ack *ack)
+{
+  sqx_ack_iter iter;
+  uint64_t low, high;
+
+  if (ack->largest >= recovery->sent.next_number)
+    return false;
+
+  sqx_ack_iter_init (&iter);
+  while (sqx_ack_iter_next (&iter, ack, &low, &high))
+    {
+      uint64_t stop = SQX_MAX (low, recovery->sent.first_number);
+
+      if (low < recovery->first_number)
+        return false;
+      for (uint64_t end = skip_done (recovery, high + 1); end > stop;
+           end = skip_done (recovery, end - 1))
+        if (sqx_sent_get (&recovery->sent, end - 1)->state == SQX_SENT_SKIPPED)
+          return false;
+    }
+  return true;
+}
+
+/* Links the packets that @ack newly acknowledges through their marks, lowest first. */
+static uint64_t
+link_acked (sqx_recovery  *recovery,
+            const sqx_ack *ack)
+{
+  uint64_t head = NO_NUMBER;
+  sqx_ack_iter iter;
+  uint64_t low, high;
+
+  sqx_ack_iter_init (&iter);
+  while (sqx_ack_iter_next (&iter, ack, &low, &high) && high >= recovery->sent.first_number)
+    {
+      uint64_t stop = SQX_MAX (low, recovery->sent.first_number);
+
+      for (uint64_t end = skip_done (recovery, high + 1); end > stop;
+           end = skip_done (recovery, end - 1))
+        {
+          sqx_sent_get (&recovery->sent, end - 1)->mark = head;
+          head = end - 1;
+        }
+    }
+  return head;
+}
+
+/* Takes the packets of the list @head out of what is outstanding; the list stays. Those that were
+ * declared lost before are not in flight any more. Returns the highest. */
+static uint64_t
+settle_acked (sqx_recovery *recovery,
+              uint64_t      head)
+{
+  uint64_t highest = head;
+
+  for (uint64_t number = head; number != NO_NUMBER;)
+    {
+      sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
+
+      if (packet->state == SQX_SENT_LOST)
+        {
+          recovery->spurious_losses++;
+          packet->in_flight = false;
+        }
+      else
+        {
+          release (recovery, packet);
+        }
+      packet->state = SQX_SENT_DONE;
+      highest = number;
+      number = packet->mark;
+    }
+  return highest;
+}
+
+static void
+report_acked (sqx_recovery *recovery,
+              uint64_t      now,
+              uint64_t      head)
+{
+  for (uint64_t number = head; number != NO_NUMBER;)
+    {
+      const sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
+      uint64_t next = packet->mark;
+
+      if (packet->in_flight)
+        recovery->controller->acked (&recovery->cc, now, packet->time, packet->size,
+                                     packet->limited || number < recovery->limited_below);
+      for (size_t i = 0; i < packet->records; i++)
+        recovery->listener->acked (recovery->user_data, now,
+                                   sqx_sent_record (&recovery->sent, packet, i));
+      set_done (recovery, number);
+      number = next;
+    }
+}
+
+static void
+call_lost (sqx_recovery          *recovery,
+           uint64_t               now,
+           const sqx_sent_packet *packet)
+{
+  for (size_t i = 0; i < packet->records; i++)
+    recovery->listener->lost (recovery->user_data, now,
+                              sqx_sent_record (&recovery->sent, packet, i));
+}
+
+static void
+report_lost (sqx_recovery *recovery,
+             uint64_t      now,
+             uint64_t      head)
+{
+  for (uint64_t number = head; number != NO_NUMBER;)
+    {
+      sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
+
+      number = packet->mark;
+      packet->mark = now;
+      call_lost (recovery, now, packet);
+    }
+}
+
+/* What one pass of loss detection found. */
+typedef struct
+{
+  uint64_t head;        /* the lost packets, linked through their marks, lowest first */
+  uint64_t tail;
+  bool     in_flight;   /* whether one of them counted as in flight … */
+  uint64_t newest;      /* … and when the newest of those was sent */
+  uint64_t oldest;      /* when the oldest since the last acknowledged one was sent */
+  bool     persistent;
+} losses;
+
+static void
+lose (sqx_recovery    *recovery,
+      uint64_t         number,
+      sqx_sent_packet *packet,
+      losses          *lost)
+{
+  packet->state = SQX_SENT_LOST;
+  packet->mark = NO_NUMBER;
+  release (recovery, packet);
+  recovery->packets_lost++;
+
+  if (lost->head == NO_NUMBER)
+    lost->head = number;
+  else
+    sqx_sent_get (&recovery->sent, lost->tail)->mark = number;
+  lost->tail = number;
+
+  if (!packet->in_flight)
+    return;
+  lost->in_flight = true;
+  lost->newest = packet->time;
+
+  /* RFC 9002 section 7.6.2. */
+  if (!recovery->rtt.sampled || packet->time <= recovery->first_sample_time)
+    return;
+  if (lost->oldest == SQX_TIME_NEVER)
+    lost->oldest = packet->time;
+  if (packet->time - lost->oldest >
+      sqx_rtt_persistent_duration (&recovery->rtt, recovery->peer_ack_delay))
+    lost->persistent = true;
+}
+
+/* RFC 9002 section 6.1. All but the last few numbers below the largest acknowledged are settled
+ * after this, so no number is visited more than a few times. */
+static uint64_t
+detect_lost (sqx_recovery *recovery,
+             uint64_t      now)
+{
+  uint64_t number = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
+  uint64_t delay = sqx_rtt_loss_delay (&recovery->rtt);
+  losses lost = { .head = NO_NUMBER, .oldest = SQX_TIME_NEVER };
+
+  recovery->loss_time = SQX_TIME_NEVER;
+  for (; number < recovery->largest_acked; number++)
+    {
+      sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
+      uint64_t due;
+
+      if (packet->state == SQX_SENT_DONE)
+        lost.oldest = SQX_TIME_NEVER;
+      if (packet->state != SQX_SENT_OUTSTANDING)
+        continue;
+
+      due = sqx_time_add (packet->time, delay);
+      if (recovery->largest_acked - number >= SQX_PACKET_THRESHOLD || due <= now)
+        lose (recovery, number, packet, &lost);
+      else if (packet->in_flight)
+        recovery->loss_time = SQX_MIN (recovery->loss_time, due);
+    }
+
+  if (lost.in_flight)
+    recovery->controller->lost (&recovery->cc, now, lost.newest);
+  if (lost.persistent)
+    recovery->controller->persistent (&recovery->cc);
+  return lost.head;
+}
+
+static void
+sample_rtt (sqx_recovery  *recovery,
+            uint64_t       now,
+            const sqx_ack *ack)
+{
+  const sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, ack->largest);
+
+  if (!packet->eliciting)
+    return;
+  if (!recovery->rtt.sampled)
+    recovery->first_sample_time = now;
+  sqx_rtt_add_sample (&recovery->rtt, now - packet->time,
+                      SQX_MIN (ack->delay, recovery->peer_ack_delay));
+  /* 0 would mean that no sample is there. */
+  sqx_cc_set_floor (&recovery->cc, SQX_MAX (recovery->rtt.min, 1));
+}
+
+sqx_result
+sqx_recovery_on_ack (sqx_recovery  *recovery,
+                     uint64_t       now,
+                     const sqx_ack *ack)
+{
+  uint64_t acked, lost;
+
+  if (!is_valid (recovery, ack))
+    return SQX_ERR_PROTOCOL;
+
+  acked = link_acked (recovery, ack);
+  if (acked == NO_NUMBER)
+    return SQX_OK;
+
+  recovery->largest_acked = recovery->any_acked ? SQX_MAX (recovery->largest_acked, ack->largest)
+                                                : ack->largest;
+  recovery->any_acked = true;
+  if (settle_acked (recovery, acked) == ack->largest)
+    sample_rtt (recovery, now, ack);
+
+  lost = detect_lost (recovery, now);
+  report_acked (recovery, now, acked);
+  report_lost (recovery, now, lost);
+
+  recovery->pto_count = 0;
+  recovery->probes = 0;
+  trim (recovery, now);
+  return SQX_OK;
+}
+
+uint64_t
+sqx_recovery_deadline (const sqx_recovery *recovery)
+{
+  if (recovery->loss_time != SQX_TIME_NEVER)
+    return recovery->loss_time;
+  if (recovery->eliciting_in_flight == 0)
+    return SQX_TIME_NEVER;
+  return sqx_time_add (recovery->pto_start,
+                       sqx_rtt_pto (&recovery->rtt, recovery->peer_ack_delay,
+                                    recovery->pto_count));
+}
+
+static void
+owe_probes (sqx_recovery *recovery,
+            uint64_t      now)
+{
+  uint64_t number = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
+  const sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
+
+  recovery->probes = recovery->pto_count == 0 ? 1 : 2;
+  recovery->pto_count++;
+  recovery->probe_timeouts++;
+  recovery->pto_start = now;
+
+  while (packet->state != SQX_SENT_OUTSTANDING || !packet->eliciting)
+    packet = sqx_sent_get (&recovery->sent, ++number);
+  call_lost (recovery, now, packet);
+}
+
+void
+sqx_recovery_on_timeout (sqx_recovery *recovery,
+                         uint64_t      now)
+{
+  if (recovery->loss_time <= now)
+    report_lost (recovery, now, detect_lost (recovery, now));
+  /* Of a timer that is late the probe time-out may be due as well. */
+  if (sqx_recovery_deadline (recovery) <= now)
+    owe_probes (recovery, now);
+  trim (recovery, now);
+}
