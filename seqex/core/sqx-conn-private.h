@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A connection from within. It only sequences units: what comes in (sqx-receive.c), what goes out
+ * (sqx-transmit.c), time (sqx-liveness.c), the end (sqx-closing.c), the program (sqx-conn.c,
+ * sqx-settings.c).
+ */
+#pragma once
+
+#include "sqx-datagrams.h"
+#include "sqx-hello.h"
+#include "sqx-link.h"
+#include "sqx-plain.h"
+#include "sqx-session.h"
+#include "sqx-timers.h"
+
+/* How and why a connection ends. */
+typedef struct
+{
+  uint64_t   code;
+  sqx_result error;      /* what commands answer from now on, if not SQX_OK */
+  bool       by_peer;
+  bool       due;        /* a packet with CLOSE goes out */
+  bool       forced;     /* the close time-out has passed */
+  unsigned   sends_left; /* unasked repetitions of CLOSE */
+  uint64_t   answered;   /* packets that came while CLOSING */
+  char       reason[SQX_CLOSE_REASON_MAX + 1];
+} sqx_closing;
+
+struct sqx_conn
+{
+  sqx_config     config;
+  sqx_state      state;
+  uint32_t       incarnation;
+  uint64_t       now;            /* as last told */
+  sqx_plain      plain;
+  sqx_link       link;
+  sqx_session    session;
+  sqx_datagrams  datagrams;
+  sqx_timers     timers;
+  sqx_closing    closing;
+
+  bool           peer_known;     /* its HELLO came */
+  uint64_t       peer_idle;      /* its idle time-out; SQX_TIME_NEVER: none */
+  uint64_t       last_received;  /* when a packet was last accepted */
+  uint64_t       busy_since;     /* when something became open; SQX_TIME_NEVER: nothing is */
+  bool           was_full;       /* a command failed with QUEUE_FULL since the last WRITABLE */
+
+  sqx_node       events;
+  sqx_event_node connected_event;
+  sqx_event_node writable_event;
+  sqx_event_node restarted_event;
+  sqx_event_node closed_event;
+
+  sqx_counters   counters;
+  sqx_statistics statistics;
+  char           application_id[SQX_APPLICATION_ID_MAX + 1];
+  char           peer_application_id[SQX_APPLICATION_ID_MAX + 1];
+};
+
+/* sqx-settings.c */
+
+/* Puts in what was left to the core. */
+void sqx_config_fill     (sqx_config *config);
+bool sqx_config_is_valid (const sqx_config *config);
+
+/* sqx-conn.c */
+
+/* After anything that may have changed what is queued or open. */
+void sqx_conn_settle     (sqx_conn *conn, uint64_t now);
+
+/* sqx-liveness.c */
+
+/* Sets every deadline anew: after each call that may have changed something. */
+void sqx_conn_update_timers (sqx_conn *conn, uint64_t now);
+/* A packet of the peer was accepted. */
+void sqx_conn_heard_peer    (sqx_conn *conn, uint64_t now);
+
+/* sqx-closing.c */
+
+bool sqx_conn_is_over       (const sqx_conn *conn); /* CLOSING or later */
+void sqx_conn_set_state     (sqx_conn *conn, sqx_state state); /* only onwards */
+/* The connection failed here: tells the peer by CLOSE, and every wait. */
+void sqx_conn_fail          (sqx_conn *conn, uint64_t now, sqx_result error, uint64_t code,
+                             const char *reason);
+/* Nobody is there: tells every wait, and nobody else. */
+void sqx_conn_give_up       (sqx_conn *conn, sqx_result error);
+/* The peer's CLOSE came. */
+void sqx_conn_peer_closed   (sqx_conn *conn, uint64_t now, uint64_t code, const uint8_t *reason,
+                             size_t size);
+/* A packet came while CLOSING. */
+void sqx_conn_answer_close  (sqx_conn *conn, bool has_close);
+/* Ends an orderly close if nothing is left to be done, and the connection if memory ran out. */
+void sqx_conn_check_finished (sqx_conn *conn, uint64_t now);
+void sqx_conn_closing_timeouts (sqx_conn *conn, uint64_t now);
+
+/* sqx-transmit.c */
+
+/* Bytes that HELLO takes in a packet: 0 when packets need none any more. */
+size_t sqx_conn_hello_size  (const sqx_conn *conn);
+/* Whether unconfirmed datagrams wait that could go out. */
+bool sqx_conn_datagrams_due (const sqx_conn *conn);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The program's side of a connection: life, commands, events.
+ */
+#include "sqx-conn-private.h"
+
+#include <stdlib.h>
+
+#include "sqx-handover.h"
+
+/* Life --------------------------------------------------------------------------------- */
+
+static uint32_t
+draw_epoch (const sqx_config *config)
+{
+  uint8_t bytes[4];
+  uint32_t epoch = config->epoch;
+
+  while (epoch == 0)
+    {
+      config->random (config->user_data, bytes, sizeof bytes);
+      epoch = sqx_get_be32 (bytes);
+    }
+  return epoch;
+}
+
+sqx_conn *
+sqx_conn_new (const sqx_config *config,
+              uint64_t          now)
+{
+  sqx_config filled = *config;
+  sqx_conn *conn;
+
+  sqx_config_fill (&filled);
+  if (!sqx_config_is_valid (&filled))
+    return NULL;
+  conn = calloc (1, sizeof *conn);
+  if (conn == NULL)
+    return NULL;
+
+  if (filled.application_id != NULL)
+    memcpy (conn->application_id, filled.application_id, strlen (filled.application_id));
+  filled.application_id = conn->application_id;
+  conn->config = filled;
+  conn->state = SQX_STATE_CONNECTING;
+  conn->peer_idle = SQX_TIME_NEVER;
+  conn->last_received = now;
+  conn->busy_since = SQX_TIME_NEVER;
+  sqx_node_init (&conn->events);
+  sqx_event_node_init (&conn->connected_event);
+  sqx_event_node_init (&conn->writable_event);
+  sqx_event_node_init (&conn->restarted_event);
+  sqx_event_node_init (&conn->closed_event);
+  sqx_timers_init (&conn->timers);
+  sqx_datagrams_init (&conn->datagrams);
+  sqx_plain_init (&conn->plain, filled.instance, draw_epoch (&filled));
+  sqx_session_init (&conn->session, &conn->config, &conn->events, &conn->counters,
+                    &conn->statistics, &conn->link.rtt, conn->incarnation);
+  sqx_link_init (&conn->link, &conn->session, &conn->config, filled.first_packet_number);
+  sqx_conn_update_timers (conn, now);
+  return conn;
+}
+
+void
+sqx_conn_free (sqx_conn *conn)
+{
+  sqx_event event;
+
+  if (conn == NULL)
+    return;
+  sqx_session_detach (&conn->session, SQX_ERR_CLOSED, false);
+  while (sqx_conn_poll_event (conn, &event))
+    free (event.message.data);
+  sqx_datagrams_clear (&conn->datagrams, &conn->config);
+  sqx_session_clear (&conn->session);
+  sqx_link_clear (&conn->link);
+  free (conn);
+}
+
+/* Commands ----------------------------------------------------------------------------- */
+
+/* What a command answers while the connection cannot do more. */
+static sqx_result
+usable (const sqx_conn *conn,
+        sqx_state       last)
+{
+  if (conn->state <= last)
+    return SQX_OK;
+  return conn->closing.error == SQX_OK ? SQX_ERR_CLOSED : conn->closing.error;
+}
+
+static sqx_result
+check_payload (sqx_conn          *conn,
+               const sqx_payload *payload)
+{
+  uint64_t limit = conn->peer_known ? conn->session.credit.peer_max_message : SQX_MESSAGE_MAX_MAX;
+
+  if (payload->size > limit)
+    return SQX_ERR_TOO_LARGE;
+  if (conn->session.queued_bytes + sqx_message_cost (payload->size) > conn->config.queue_limit)
+    {
+      conn->was_full = true;
+      return SQX_ERR_QUEUE_FULL;
+    }
+  return SQX_OK;
+}
+
+void
+sqx_conn_settle (sqx_conn *conn,
+                 uint64_t  now)
+{
+  if (conn->was_full && sqx_conn_is_writable (conn))
+    {
+      conn->was_full = false;
+      sqx_events_push (&conn->events, &conn->writable_event, SQX_EVENT_WRITABLE);
+    }
+  sqx_conn_check_finished (conn, now);
+  sqx_conn_update_timers (conn, now);
+}
+
+static sqx_result
+submit (sqx_conn          *conn,
+        uint64_t           now,
+        sqx_channel       *channel,
+        const sqx_payload *payload,
+        uint32_t           flags,
+        void              *tag,
+        sqx_incoming      *answers,
+        sqx_outgoing     **handle)
+{
+  sqx_outgoing *message;
+
+  if (channel == NULL)
+    return SQX_ERR_NO_MEMORY;
+  message = sqx_outgoing_submit (&conn->session, channel, payload, flags, tag, answers);
+  if (message == NULL)
+    return SQX_ERR_NO_MEMORY;
+  if (handle != NULL)
+    *handle = message;
+  sqx_outgoing_begin_waiting (&conn->session);
+  sqx_conn_settle (conn, now);
+  return SQX_OK;
+}
+
+sqx_result
+sqx_conn_send (sqx_conn          *conn,
+               uint64_t           now,
+               uint32_t           channel,
+               const sqx_payload *payload,
+               uint32_t           flags,
+               void              *tag,
+               sqx_outgoing     **handle)
+{
+  sqx_result result = usable (conn, SQX_STATE_CONNECTED);
+
+  if (result == SQX_OK && (channel >= conn->config.max_channels ||
+                           (conn->peer_known && channel >= conn->session.peer_max_channels)))
+    result = SQX_ERR_INVALID;
+  if (result == SQX_OK)
+    result = check_payload (conn, payload);
+  if (result != SQX_OK)
+    return result;
+  return submit (conn, now, sqx_session_channel (&conn->session, channel), payload, flags, tag,
+                 NULL, handle);
+}
+
+/* The message that the program has and may answer. */
+static sqx_result
+find_unanswered (const sqx_conn       *conn,
+                 const sqx_message_id *id,
+                 sqx_incoming        **found)
+{
+  sqx_result result = usable (conn, SQX_STATE_FINISHING);
+  const sqx_channel *channel;
+  sqx_incoming *message;
+
+  if (result != SQX_OK)
+    return result;
+  if (id->incarnation != conn->incarnation)
+    return SQX_ERR_SESSION_LOST;
+
+  channel = sqx_session_find_channel (&conn->session, id->channel);
+  message = channel ? sqx_index_lookup (&channel->incoming, id->number) : NULL;
+  if (message == NULL || message->state != SQX_INCOMING_TAKEN || message->answer != NULL)
+    return SQX_ERR_ALREADY_ANSWERED;
+  *found = message;
+  return SQX_OK;
+}
+
+sqx_result
+sqx_conn_reply (sqx_conn             *conn,
+                uint64_t              now,
+                const sqx_message_id *id,
+                const sqx_payload    *payload,
+                uint32_t              flags,
+                void                 *tag,
+                sqx_outgoing        **handle)
+{
+  sqx_incoming *message;
+  sqx_result result = find_unanswered (conn, id, &message);
+
+  if (result == SQX_OK)
+    result = check_payload (conn, payload);
+  if (result != SQX_OK)
+    return result;
+  return submit (conn, now, message->channel, payload, flags, tag, message, handle);
+}
+
+sqx_result
+sqx_conn_end (sqx_conn             *conn,
+              uint64_t              now,
+              const sqx_message_id *id,
+              sqx_end_reason        reason)
+{
+  sqx_incoming *message;
+  sqx_result result = find_unanswered (conn, id, &message);
+
+  if (result != SQX_OK)
+    return result;
+  sqx_handover_end (message, now, reason);
+  sqx_conn_settle (conn, now);
+  return SQX_OK;
+}
+
+void
+sqx_conn_release (sqx_conn             *conn,
+                  const sqx_message_id *id)
+{
+  sqx_incoming *message;
+
+  if (find_unanswered (conn, id, &message) == SQX_OK)
+    sqx_handover_release (message);
+}
+
+void
+sqx_conn_cancel (sqx_conn     *conn,
+                 uint64_t      now,
+                 sqx_outgoing *handle)
+{
+  sqx_outgoing_cancel (handle, now);
+  sqx_outgoing_begin_waiting (&conn->session);
+  sqx_conn_settle (conn, now);
+}
+
+bool
+sqx_conn_receive (sqx_conn    *conn,
+                  uint64_t     now,
+                  uint32_t     channel,
+                  sqx_message *message)
+{
+  sqx_channel *queue = sqx_session_find_channel (&conn->session, channel);
+  sqx_incoming *next = queue ? sqx_handover_next (queue) : NULL;
+
+  if (next == NULL)
+    return false;
+  sqx_handover_take (next, now, message);
+  sqx_conn_settle (conn, now);
+  return true;
+}
+
+sqx_result
+sqx_conn_send_datagram (sqx_conn          *conn,
+                        uint64_t           now,
+                        const sqx_payload *payload)
+{
+  sqx_result result = usable (conn, SQX_STATE_CONNECTED);
+
+  if (result == SQX_OK && payload->size > sqx_conn_max_datagram_payload (conn))
+    result = SQX_ERR_TOO_LARGE;
+  if (result == SQX_OK)
+    result = sqx_datagrams_submit (&conn->datagrams, &conn->config, payload);
+  sqx_conn_update_timers (conn, now);
+  return result;
+}
+
+/* Events ------------------------------------------------------------------------------- */
+
+static void
+fill_outgoing_event (sqx_conn     *conn,
+                     sqx_outgoing *message,
+                     sqx_event    *event)
+{
+  event->tag = message->tag;
+  event->reason = (sqx_end_reason) message->reason;
+  event->error = message->error;
+  if (event->type == SQX_EVENT_REPLY)
+    {
+      sqx_handover_take_reply (message->reply, conn->now, &event->message);
+      sqx_conn_settle (conn, conn->now);
+    }
+  sqx_outgoing_event_done (message);
+}
+
+static void
+fill_closed_event (const sqx_conn *conn,
+                   sqx_event      *event)
+{
+  event->error = conn->closing.error;
+  event->code = conn->closing.code;
+  event->by_peer = conn->closing.by_peer;
+  memcpy (event->reason_text, conn->closing.reason, sizeof event->reason_text);
+}
+
+static void
+fill_cancelled_event (sqx_incoming *message,
+                      sqx_event    *event)
+{
+  event->id = (sqx_message_id) { message->incarnation, message->channel_id, message->number };
+  sqx_incoming_free_if_done (message);
+}
+
+bool
+sqx_conn_poll_event (sqx_conn  *conn,
+                     sqx_event *event)
+{
+  sqx_node *first = sqx_list_first (&conn->events);
+  sqx_event_node *node;
+
+  if (first == NULL)
+    return false;
+
+  node = SQX_CONTAINER (first, sqx_event_node, node);
+  sqx_event_node_withdraw (node);
+  memset (event, 0, sizeof *event);
+  event->type = node->type;
+  switch (node->type)
+    {
+    case SQX_EVENT_MESSAGE:
+      event->channel = SQX_CONTAINER (node, sqx_channel, message_event)->id;
+      break;
+    case SQX_EVENT_REPLY:
+    case SQX_EVENT_END:
+    case SQX_EVENT_FAILED:
+      fill_outgoing_event (conn, SQX_CONTAINER (node, sqx_outgoing, event), event);
+      break;
+    case SQX_EVENT_CANCELLED:
+      fill_cancelled_event (SQX_CONTAINER (node, sqx_incoming, event), event);
+      break;
+    case SQX_EVENT_DATAGRAM:
+      sqx_datagrams_take (&conn->datagrams, SQX_CONTAINER (node, sqx_received_datagram, event),
+                          &event->message.data, &event->message.size);
+      break;
+    case SQX_EVENT_CLOSED:
+      fill_closed_event (conn, event);
+      break;
+    case SQX_EVENT_CONNECTED:
+    case SQX_EVENT_WRITABLE:
+    case SQX_EVENT_RESTARTED:
+      break;
+    }
+  return true;
+}

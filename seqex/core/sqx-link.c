@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sqx-link.h"
+
+static void
+record_acked (void             *user_data,
+              uint64_t          now,
+              const sqx_record *record)
+{
+  sqx_link *link = user_data;
+
+  if (record->kind == SQX_RECORD_ACK)
+    sqx_acks_confirmed (&link->acks, record->number);
+  else if (record->kind == SQX_RECORD_HELLO)
+    {
+      link->hello_acked = true;
+      link->hello_due = false;
+    }
+  else
+    sqx_session_acked (link->session, now, record);
+}
+
+static void
+record_lost (void             *user_data,
+             uint64_t          now,
+             const sqx_record *record)
+{
+  sqx_link *link = user_data;
+
+  (void) now;
+  if (record->kind == SQX_RECORD_HELLO)
+    link->hello_due = !link->hello_acked;
+  else
+    sqx_session_lost (link->session, record);
+}
+
+static const sqx_recovery_listener listener = { record_acked, record_lost };
+
+/* Numbers are left out at random, so that a peer which acknowledges what it did not get is found
+ * out (RFC 9000 section 21.4). */
+static void
+draw_skip (sqx_link         *link,
+           const sqx_config *config)
+{
+  uint8_t bytes[4];
+
+  config->random (config->user_data, bytes, sizeof bytes);
+  link->skip_in = SQX_SKIP_MIN + sqx_get_be32 (bytes) % SQX_SKIP_SPREAD;
+}
+
+void
+sqx_link_init (sqx_link         *link,
+               sqx_session      *session,
+               const sqx_config *config,
+               uint64_t          first_number)
+{
+  memset (link, 0, sizeof *link);
+  link->session = session;
+  link->datagram = config->max_datagram_size;
+  sqx_acks_init (&link->acks, config->ack_delay);
+  sqx_recovery_init (&link->recovery, &listener, link, config->controller, first_number,
+                     link->datagram);
+  draw_skip (link, config);
+}
+
+void
+sqx_link_clear (sqx_link *link)
+{
+  sqx_acks_clear (&link->acks);
+  sqx_recovery_clear (&link->recovery);
+}
+
+void
+sqx_link_peer_known (sqx_link         *link,
+                     const sqx_config *config,
+                     uint64_t          ack_delay,
+                     uint64_t          datagram)
+{
+  link->recovery.peer_ack_delay = ack_delay;
+  link->datagram = (size_t) SQX_MIN (config->max_datagram_size, datagram);
+}
+
+sqx_result
+sqx_link_handle_ack (sqx_link      *link,
+                     uint64_t       now,
+                     const sqx_ack *ack)
+{
+  sqx_result result = sqx_recovery_on_ack (&link->recovery, now, ack);
+
+  link->rtt = link->recovery.rtt.sampled ? link->recovery.rtt.smoothed : 0;
+  return result;
+}
+
+bool
+sqx_link_may_send (const sqx_link *link)
+{
+  return sqx_recovery_room (&link->recovery) >= link->datagram;
+}
+
+bool
+sqx_link_prepare (sqx_link         *link,
+                  const sqx_config *config)
+{
+  if (!sqx_recovery_reserve (&link->recovery, SQX_PACKET_RECORDS))
+    return false;
+  if (link->skip_in == 0)
+    {
+      sqx_recovery_skip (&link->recovery);
+      draw_skip (link, config);
+    }
+  return true;
+}
+
+bool
+sqx_link_pack_ack (sqx_link   *link,
+                   uint64_t    now,
+                   sqx_packet *packet)
+{
+  sqx_writer *writer = &packet->writer;
+  size_t capacity = writer->capacity;
+  const sqx_ranges *received = &link->acks.received;
+  bool written;
+
+  if (!link->acks.pending || received->count == 0 || sqx_packet_full (packet))
+    return false;
+
+  /* Many ranges shall not leave a packet without room for anything else. */
+  writer->capacity = writer->size + sqx_writer_room (writer) / 2;
+  written = sqx_write_ack (writer, received->items, received->count,
+                           sqx_acks_delay (&link->acks, now));
+  writer->capacity = capacity;
+  if (!written)
+    return false;
+
+  sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_ACK,
+                                           .number = received->items[received->count - 1].end - 1 });
+  sqx_acks_sent (&link->acks);
+  return true;
+}
+
+void
+sqx_link_sent (sqx_link         *link,
+               uint64_t          now,
+               const sqx_packet *packet,
+               bool              limited)
+{
+  sqx_recovery_on_sent (&link->recovery, now, packet->writer.size, packet->eliciting, limited,
+                        packet->records, packet->count);
+  link->skip_in -= link->skip_in > 0;
+}

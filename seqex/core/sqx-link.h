@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One link: packet numbers, acknowledgements, recovery. It outlives no restart of the peer; what
+ * must outlive it is the session's.
+ */
+#pragma once
+
+#include "sqx-acks.h"
+#include "sqx-packet.h"
+#include "sqx-recovery.h"
+#include "sqx-session.h"
+
+typedef struct
+{
+  sqx_session  *session;     /* which hears of the fate of what it packed */
+  sqx_acks      acks;
+  sqx_recovery  recovery;
+  uint64_t      rtt;         /* smoothed, 0 before the first sample: what the session looks at */
+  size_t        datagram;    /* datagrams are at most this large */
+  bool          hello_due;   /* HELLO must go out now */
+  bool          hello_acked; /* the peer has it */
+  bool          ping_due;
+  uint64_t      skip_in;     /* packets until a number is left out */
+} sqx_link;
+
+void sqx_link_init  (sqx_link *link, sqx_session *session, const sqx_config *config,
+                     uint64_t first_number);
+void sqx_link_clear (sqx_link *link);
+
+/* The peer's HELLO: its maximum acknowledgement delay and datagram size. */
+void sqx_link_peer_known (sqx_link *link, const sqx_config *config, uint64_t ack_delay,
+                          uint64_t datagram);
+/* PROTOCOL: acknowledges what was not sent. */
+sqx_result sqx_link_handle_ack (sqx_link *link, uint64_t now, const sqx_ack *ack);
+
+/* Whether packets that the peer acknowledges may go out now. */
+bool sqx_link_may_send (const sqx_link *link);
+/* Before a packet: leaves out a number now and then, makes room for what on_sent needs. */
+bool sqx_link_prepare  (sqx_link *link, const sqx_config *config);
+/* Writes an ACK if there is something new to say. */
+bool sqx_link_pack_ack (sqx_link *link, uint64_t now, sqx_packet *packet);
+/* The packet went out. @limited: there was nothing more to send. */
+void sqx_link_sent     (sqx_link *link, uint64_t now, const sqx_packet *packet, bool limited);

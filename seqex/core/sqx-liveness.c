@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Time: what is due, and whether the peer still lives.
+ */
+#include "sqx-conn-private.h"
+
+/* Whether the peer owes a sign of life: something is open, or was sent and not acknowledged. */
+static bool
+expects_peer (const sqx_conn *conn)
+{
+  return conn->config.keepalive_always || sqx_session_is_busy (&conn->session) ||
+         conn->link.recovery.eliciting_in_flight > 0;
+}
+
+static bool
+is_pinging (const sqx_conn *conn)
+{
+  return conn->config.keepalive_always || sqx_session_is_busy (&conn->session);
+}
+
+static uint64_t
+idle_timeout (const sqx_conn *conn)
+{
+  return SQX_MIN (conn->config.idle_timeout, conn->peer_idle);
+}
+
+static void
+update_idle (sqx_conn *conn,
+             uint64_t  now)
+{
+  if (!expects_peer (conn))
+    {
+      conn->busy_since = SQX_TIME_NEVER;
+      sqx_timers_stop (&conn->timers, SQX_TIMER_IDLE);
+      return;
+    }
+  if (conn->busy_since == SQX_TIME_NEVER)
+    conn->busy_since = now;
+  sqx_timers_set (&conn->timers, SQX_TIMER_IDLE,
+                  sqx_time_add (SQX_MAX (conn->last_received, conn->busy_since),
+                                idle_timeout (conn)));
+}
+
+/* While something unacknowledged is in flight, probe time-outs ask after the peer anyway. */
+static void
+update_keepalive (sqx_conn *conn)
+{
+  const sqx_recovery *recovery = &conn->link.recovery;
+
+  if (!is_pinging (conn) || recovery->eliciting_in_flight > 0 || conn->link.ping_due)
+    sqx_timers_stop (&conn->timers, SQX_TIMER_KEEPALIVE);
+  else
+    sqx_timers_set (&conn->timers, SQX_TIMER_KEEPALIVE,
+                    sqx_time_add (SQX_MAX (SQX_MAX (conn->last_received, recovery->last_eliciting),
+                                           conn->busy_since),
+                                  conn->config.keepalive_interval));
+}
+
+void
+sqx_conn_update_timers (sqx_conn *conn,
+                        uint64_t  now)
+{
+  sqx_timers *timers = &conn->timers;
+
+  conn->now = now;
+  if (sqx_conn_is_over (conn))
+    {
+      for (unsigned i = 0; i < SQX_N_TIMERS; i++)
+        if (i != SQX_TIMER_DRAIN && i != SQX_TIMER_CLOSE_AGAIN)
+          sqx_timers_stop (timers, (sqx_timer) i);
+      return;
+    }
+
+  update_idle (conn, now);
+  update_keepalive (conn);
+  sqx_timers_set (timers, SQX_TIMER_RECOVERY, sqx_recovery_deadline (&conn->link.recovery));
+  sqx_timers_set (timers, SQX_TIMER_ACK, conn->link.acks.deadline);
+  /* While the window is closed nothing could be flushed; an ACK or a probe opens it. */
+  sqx_timers_set (timers, SQX_TIMER_FLUSH, sqx_link_may_send (&conn->link)
+                                           ? sqx_session_deadline (&conn->session)
+                                           : SQX_TIME_NEVER);
+}
+
+void
+sqx_conn_heard_peer (sqx_conn *conn,
+                     uint64_t  now)
+{
+  conn->last_received = now;
+  sqx_timers_stop (&conn->timers, SQX_TIMER_UNREACHABLE);
+}
+
+void
+sqx_conn_handle_timeout (sqx_conn *conn,
+                         uint64_t  now)
+{
+  sqx_timers *timers = &conn->timers;
+
+  if (sqx_timers_next (timers) > now)
+    return;
+
+  if (sqx_timers_expired (timers, SQX_TIMER_IDLE, now))
+    sqx_conn_give_up (conn, SQX_ERR_TIMED_OUT);
+  else if (sqx_timers_expired (timers, SQX_TIMER_UNREACHABLE, now))
+    sqx_conn_give_up (conn, SQX_ERR_UNREACHABLE);
+  else
+    {
+      if (sqx_timers_expired (timers, SQX_TIMER_RECOVERY, now))
+        sqx_recovery_on_timeout (&conn->link.recovery, now);
+      if (sqx_timers_expired (timers, SQX_TIMER_KEEPALIVE, now))
+        conn->link.ping_due = true;
+      sqx_conn_closing_timeouts (conn, now);
+      sqx_conn_check_finished (conn, now);
+    }
+
+  /* What else is due shows itself when the next packet is built. */
+  sqx_conn_update_timers (conn, now);
+}
+
+void
+sqx_conn_handle_unreachable (sqx_conn *conn,
+                             uint64_t  now)
+{
+  if (!sqx_conn_is_over (conn) && conn->timers.at[SQX_TIMER_UNREACHABLE] == SQX_TIME_NEVER)
+    sqx_timers_set (&conn->timers, SQX_TIMER_UNREACHABLE,
+                    sqx_time_add (now, conn->config.unreachable_timeout));
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sqx-plain.h"
+
+#include "sqx-util.h"
+
+void
+sqx_plain_init (sqx_plain *plain,
+                uint32_t   instance,
+                uint32_t   epoch)
+{
+  *plain = (sqx_plain) { .instance = instance, .epoch = epoch };
+}
+
+static bool
+is_former (const sqx_plain *plain,
+           uint32_t         epoch)
+{
+  for (unsigned i = 0; i < SQX_MIN (plain->n_former, SQX_FORMER_EPOCHS); i++)
+    if (plain->former[i] == epoch)
+      return true;
+  return false;
+}
+
+sqx_plain_verdict
+sqx_plain_judge (const sqx_plain        *plain,
+                 const sqx_plain_header *header)
+{
+  bool for_me = header->destination_epoch == plain->epoch;
+  bool for_anyone = header->destination_epoch == 0;
+
+  /* A packet cannot come from nobody; own packets come back only from a broken or hostile path. */
+  if (header->source_epoch == 0 || header->source_epoch == plain->epoch ||
+      is_former (plain, header->source_epoch))
+    return SQX_PLAIN_FORMER;
+  if (!for_me && !for_anyone)
+    return SQX_PLAIN_WRONG;
+  if (plain->peer_epoch == 0)
+    return SQX_PLAIN_ADOPT;
+  if (header->source_epoch == plain->peer_epoch)
+    return SQX_PLAIN_ACCEPT;
+  return for_me ? SQX_PLAIN_RESTART : SQX_PLAIN_UNKNOWN;
+}
+
+void
+sqx_plain_adopt (sqx_plain *plain,
+                 uint32_t   epoch)
+{
+  if (plain->peer_epoch != 0)
+    plain->former[plain->n_former++ % SQX_FORMER_EPOCHS] = plain->peer_epoch;
+  plain->peer_epoch = epoch;
+}
+
+bool
+sqx_plain_hint (sqx_plain *plain,
+                uint64_t   now,
+                uint32_t   epoch)
+{
+  if (now < plain->next_hint)
+    return false;
+  plain->next_hint = sqx_time_add (now, SQX_HINT_INTERVAL);
+  plain->hint_for = epoch;
+  return true;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sqx.h"
+
+const char *
+sqx_result_string (sqx_result result)
+{
+  switch (result)
+    {
+    case SQX_OK:                       return "success";
+    case SQX_ERR_NO_MEMORY:            return "out of memory";
+    case SQX_ERR_INVALID:              return "argument out of range";
+    case SQX_ERR_CLOSED:               return "connection closed";
+    case SQX_ERR_TOO_LARGE:            return "payload too large";
+    case SQX_ERR_QUEUE_FULL:           return "queue full";
+    case SQX_ERR_ALREADY_ANSWERED:     return "message already answered";
+    case SQX_ERR_SESSION_LOST:         return "peer restarted";
+    case SQX_ERR_TIMED_OUT:            return "peer silent";
+    case SQX_ERR_UNREACHABLE:          return "peer unreachable";
+    case SQX_ERR_PROTOCOL:             return "protocol violation";
+    case SQX_ERR_APPLICATION_MISMATCH: return "other application";
+    case SQX_ERR_PEER_CLOSED:          return "closed by the peer";
+    }
+  return "unknown result";
+}
+
+const char *
+sqx_state_string (sqx_state state)
+{
+  switch (state)
+    {
+    case SQX_STATE_CONNECTING: return "connecting";
+    case SQX_STATE_CONNECTED:  return "connected";
+    case SQX_STATE_FINISHING:  return "finishing";
+    case SQX_STATE_CLOSING:    return "closing";
+    case SQX_STATE_DRAINING:   return "draining";
+    case SQX_STATE_CLOSED:     return "closed";
+    }
+  return "unknown state";
+}
+
+const char *
+sqx_end_reason_string (sqx_end_reason reason)
+{
+  switch (reason)
+    {
+    case SQX_END_ENDED:     return "ended";
+    case SQX_END_UNHANDLED: return "unhandled";
+    case SQX_END_FAILED:    return "failed";
+    case SQX_END_CANCELLED: return "cancelled";
+    case SQX_END_CLOSING:   return "closing";
+    }
+  return "unknown reason";
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What goes out: one datagram a call, with everything in it that is ready and fits.
+ */
+#include "sqx-conn-private.h"
+
+/* HELLO -------------------------------------------------------------------------------- */
+
+static size_t
+encode_hello (const sqx_conn *conn,
+              uint8_t         buffer[SQX_HELLO_MAX])
+{
+  const sqx_config *config = &conn->config;
+  sqx_hello hello = {
+    .max_message_size = config->max_message_size,
+    .byte_credit = config->byte_window,
+    .exchange_credit = config->exchange_credit,
+    .max_channels = config->max_channels,
+    .max_streams = 0,
+    .idle_timeout = config->idle_timeout == SQX_TIME_NEVER ? 0 : config->idle_timeout,
+    .ack_delay = config->ack_delay,
+    .max_datagram_size = config->max_datagram_size,
+  };
+
+  memcpy (hello.application_id, conn->application_id, sizeof hello.application_id);
+  return sqx_hello_encode (&hello, buffer);
+}
+
+/* Every packet begins with HELLO until the peer is known to have it. */
+static bool
+needs_hello (const sqx_conn *conn)
+{
+  return !conn->peer_known || !conn->link.hello_acked;
+}
+
+size_t
+sqx_conn_hello_size (const sqx_conn *conn)
+{
+  uint8_t parameters[SQX_HELLO_MAX];
+  size_t size;
+
+  if (!needs_hello (conn))
+    return 0;
+  size = encode_hello (conn, parameters);
+  return 1 + sqx_varint_size (size) + size;
+}
+
+static void
+pack_hello (sqx_conn   *conn,
+            sqx_packet *packet)
+{
+  uint8_t parameters[SQX_HELLO_MAX];
+
+  sqx_write_hello (&packet->writer, parameters, encode_hello (conn, parameters));
+}
+
+/* Packets ------------------------------------------------------------------------------ */
+
+static void
+begin_packet (sqx_conn   *conn,
+              sqx_packet *packet,
+              uint8_t    *buffer,
+              size_t      capacity,
+              uint32_t    destination_epoch)
+{
+  sqx_plain_header header = {
+    .instance = conn->plain.instance,
+    .source_epoch = conn->plain.epoch,
+    .destination_epoch = destination_epoch,
+    .number = (uint32_t) conn->link.recovery.sent.next_number,
+  };
+
+  packet->writer = (sqx_writer) { buffer, 0, SQX_MIN (capacity, conn->link.datagram) };
+  packet->full_size = packet->writer.capacity;
+  packet->count = 0;
+  packet->eliciting = false;
+  sqx_write_plain (&packet->writer, &header);
+}
+
+static size_t
+end_packet (sqx_conn   *conn,
+            uint64_t    now,
+            sqx_packet *packet,
+            bool        limited)
+{
+  sqx_link_sent (&conn->link, now, packet, limited);
+  conn->statistics.packets_sent++;
+  conn->statistics.bytes_sent += packet->writer.size;
+  return packet->writer.size;
+}
+
+/* A packet beside the link: nothing of it is resent. */
+static size_t
+transmit_hint (sqx_conn *conn,
+               uint64_t  now,
+               uint8_t  *buffer,
+               size_t    capacity)
+{
+  sqx_packet packet;
+
+  begin_packet (conn, &packet, buffer, capacity, conn->plain.hint_for);
+  conn->plain.hint_for = 0;
+  pack_hello (conn, &packet);
+  return end_packet (conn, now, &packet, true);
+}
+
+static size_t
+transmit_close (sqx_conn *conn,
+                uint64_t  now,
+                uint8_t  *buffer,
+                size_t    capacity)
+{
+  const sqx_closing *closing = &conn->closing;
+  sqx_packet packet;
+  size_t size = strlen (closing->reason);
+
+  conn->closing.due = false;
+  begin_packet (conn, &packet, buffer, capacity, conn->plain.peer_epoch);
+  if (needs_hello (conn))
+    pack_hello (conn, &packet);
+  /* The code alone fits always. */
+  if (!sqx_write_close (&packet.writer, closing->code, closing->reason, size))
+    sqx_write_close (&packet.writer, closing->code, "", 0);
+  return end_packet (conn, now, &packet, true);
+}
+
+bool
+sqx_conn_datagrams_due (const sqx_conn *conn)
+{
+  size_t next = sqx_datagrams_next_size (&conn->datagrams);
+
+  return next != SIZE_MAX && next <= sqx_conn_max_datagram_payload (conn);
+}
+
+static bool
+eliciting_due (const sqx_conn *conn,
+               uint64_t        now)
+{
+  const sqx_link *link = &conn->link;
+
+  return link->hello_due || link->ping_due || link->recovery.probes > 0 ||
+         sqx_session_due (&conn->session, now) || sqx_conn_datagrams_due (conn);
+}
+
+static void
+pack_eliciting (sqx_conn   *conn,
+                sqx_packet *packet)
+{
+  conn->statistics.datagrams_sent += sqx_datagrams_pack (&conn->datagrams, &conn->config, packet);
+  sqx_session_pack (&conn->session, packet);
+
+  /* A probe must be acknowledged even if there is nothing to say. */
+  if (conn->link.ping_due || (conn->link.recovery.probes > 0 && !packet->eliciting))
+    if (!sqx_packet_full (packet) && sqx_write_ping (&packet->writer))
+      {
+        sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_PING });
+        conn->link.ping_due = false;
+      }
+}
+
+static size_t
+transmit_packet (sqx_conn *conn,
+                 uint64_t  now,
+                 uint8_t  *buffer,
+                 size_t    capacity)
+{
+  sqx_link *link = &conn->link;
+  bool may_send = sqx_link_may_send (link) && eliciting_due (conn, now);
+  sqx_packet packet;
+
+  if (!may_send && !sqx_acks_due (&link->acks, now))
+    return 0;
+  if (!sqx_link_prepare (link, &conn->config))
+    {
+      conn->session.out_of_memory = true;
+      return 0;
+    }
+
+  begin_packet (conn, &packet, buffer, capacity, conn->plain.peer_epoch);
+  if (needs_hello (conn))
+    {
+      pack_hello (conn, &packet);
+      sqx_packet_note (&packet, &(sqx_record) { .kind = SQX_RECORD_HELLO });
+      link->hello_due = false;
+    }
+  sqx_link_pack_ack (link, now, &packet);
+  if (may_send)
+    pack_eliciting (conn, &packet);
+  if (packet.count == 0 && !packet.eliciting)
+    return 0;
+  conn->statistics.acks_only += !packet.eliciting;
+  return end_packet (conn, now, &packet, !eliciting_due (conn, now));
+}
+
+size_t
+sqx_conn_poll_transmit (sqx_conn *conn,
+                        uint64_t  now,
+                        uint8_t  *buffer,
+                        size_t    capacity)
+{
+  size_t size = 0;
+
+  assert (capacity >= SQX_DATAGRAM_MIN);
+  if (!sqx_conn_is_over (conn))
+    {
+      size = conn->plain.hint_for != 0 ? transmit_hint (conn, now, buffer, capacity)
+                                       : transmit_packet (conn, now, buffer, capacity);
+      sqx_conn_check_finished (conn, now);
+    }
+  if (size == 0 && sqx_conn_is_over (conn) && conn->closing.due)
+    size = transmit_close (conn, now, buffer, capacity);
+  sqx_conn_update_timers (conn, now);
+  return size;
+}
