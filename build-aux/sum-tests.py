@@ -12,14 +12,16 @@ import re
 import sys
 
 GOOD = ("OK", "EXPECTEDFAIL")
+REMARKS_MAX = 30
 TAP_PLAN = re.compile(r"^1\.\.\d+", re.MULTILINE)
-TAP_LINE = re.compile(r"^(not )?ok\b[ \t]*\d*[ \t]*(.*)$", re.MULTILINE)
+# A result, and the remarks below it that say why.
+TAP_LINE = re.compile(r"^(not )?ok\b[ \t]*\d*[ \t-]*(.*)$((?:\n#.*$)*)", re.MULTILINE)
 TAP_DIRECTIVE = re.compile(r"#\s*(SKIP|TODO)\b", re.IGNORECASE)
 
 
 def count_tap(text):
     passed, skipped, failures = 0, 0, []
-    for negated, rest in TAP_LINE.findall(text):
+    for negated, rest, remarks in TAP_LINE.findall(text):
         directive = TAP_DIRECTIVE.search(rest)
         if directive and directive.group(1).upper() == "SKIP":
             skipped += 1
@@ -28,7 +30,7 @@ def count_tap(text):
         elif directive:
             skipped += 1
         else:
-            failures.append(rest.lstrip("- "))
+            failures.append(rest + "".join(remarks.splitlines(keepends=True)[:REMARKS_MAX]))
     return passed, skipped, failures
 
 
