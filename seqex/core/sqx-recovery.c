@@ -210,7 +210,8 @@ sqx_recovery_skip (sqx_recovery *recovery)
   sqx_sent_skip (&recovery->sent);
 }
 
-/* Whether no number is acknowledged that was never sent or was skipped. */
+/* Whether no number is acknowledged that was never sent or was skipped. One before first_number may
+ * have been: on the link before this one, or beside it. */
 static bool
 is_valid (sqx_recovery  *recovery,
           const sqx_ack *ack)
@@ -226,8 +227,6 @@ is_valid (sqx_recovery  *recovery,
     {
       uint64_t stop = SQX_MAX (low, recovery->sent.first_number);
 
-      if (low < recovery->first_number)
-        return false;
       for (uint64_t end = skip_done (recovery, high + 1); end > stop;
            end = skip_done (recovery, end - 1))
         if (sqx_sent_get (&recovery->sent, end - 1)->state == SQX_SENT_SKIPPED)

@@ -132,13 +132,22 @@ sqx_conn_datagrams_due (const sqx_conn *conn)
   return next != SIZE_MAX && next <= sqx_conn_max_datagram_payload (conn);
 }
 
+/* A message that is too large to be begun early waits for the peer's HELLO, which only comes as an
+ * answer: so this side's goes out alone, and is resent by recovery. */
+static bool
+must_introduce (const sqx_conn *conn)
+{
+  return !conn->peer_known && conn->session.queued > 0 &&
+         conn->link.recovery.eliciting_in_flight == 0;
+}
+
 static bool
 eliciting_due (const sqx_conn *conn,
                uint64_t        now)
 {
   const sqx_link *link = &conn->link;
 
-  return link->hello_due || link->ping_due || link->recovery.probes > 0 ||
+  return link->hello_due || link->ping_due || must_introduce (conn) || link->recovery.probes > 0 ||
          sqx_session_due (&conn->session, now) || sqx_conn_datagrams_due (conn);
 }
 
