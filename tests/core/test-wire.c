@@ -1,0 +1,951 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Packets and frames: fixed bytes, round trips, every truncation, what is malformed, and bytes
+ * that mean nothing.
+ */
+#include <glib.h>
+
+#include "sqx-limits.h"
+#include "sqx-wire.h"
+
+#define MAX_PACKET 2048u
+
+/* Decodes exactly one frame from a block of its own, so that a sanitizer sees any read past it. */
+static gboolean
+decode_copy (const guint8 *data,
+             gsize         size,
+             sqx_frame    *frame,
+             guint8      **copy)
+{
+  sqx_reader reader;
+  gboolean ok;
+
+  *copy = g_malloc (MAX (size, 1));
+  if (size > 0)
+    memcpy (*copy, data, size);
+  /* Without a byte the block's end is its beginning. */
+  reader = (sqx_reader) { *copy, *copy + size };
+  ok = sqx_decode_frame (&reader, frame) && reader.at == reader.end;
+  return ok;
+}
+
+static gboolean
+is_legal (const guint8 *data,
+          gsize         size)
+{
+  sqx_frame frame;
+  guint8 *copy;
+  gboolean ok = decode_copy (data, size, &frame, &copy);
+
+  g_free (copy);
+  return ok;
+}
+
+#define LEGAL(...) \
+  g_assert_true (is_legal ((const guint8[]) { __VA_ARGS__ }, sizeof ((guint8[]) { __VA_ARGS__ })))
+#define MALFORMED(...) \
+  g_assert_false (is_legal ((const guint8[]) { __VA_ARGS__ }, sizeof ((guint8[]) { __VA_ARGS__ })))
+#define BYTES(writer, ...) \
+  g_assert_cmpmem ((writer)->data, (writer)->size, \
+                   ((const guint8[]) { __VA_ARGS__ }), sizeof ((guint8[]) { __VA_ARGS__ }))
+
+/* Every proper beginning of a frame that says its own length is malformed. */
+static void
+check_truncations (const sqx_writer *writer)
+{
+  for (gsize size = 0; size < writer->size; size++)
+    g_assert_false (is_legal (writer->data, size));
+  g_assert_true (is_legal (writer->data, writer->size));
+}
+
+/* A writer that writes the frame @expression has room for every size but none for less, and then
+ * writes nothing. */
+#define CHECK_ROOM(writer, expression) \
+  G_STMT_START { \
+    sqx_writer full = *(writer); \
+    for (gsize room = 0; room < full.size; room++) \
+      { \
+        *(writer) = (sqx_writer) { full.data, 3, 3 + room }; \
+        g_assert_false (expression); \
+        g_assert_cmpuint ((writer)->size, ==, 3); \
+      } \
+    *(writer) = (sqx_writer) { full.data, 0, full.size }; \
+    g_assert_true (expression); \
+    g_assert_cmpuint ((writer)->size, ==, full.size); \
+  } G_STMT_END
+
+/* Varints ----------------------------------------------------------------------------- */
+
+static void
+test_varint (void)
+{
+  static const struct { guint64 value; gsize size; } cases[] = {
+    { 0, 1 }, { 1, 1 }, { 63, 1 }, { 64, 2 }, { 16383, 2 }, { 16384, 4 },
+    { (1 << 30) - 1, 4 }, { 1 << 30, 8 }, { SQX_VARINT_MAX, 8 },
+  };
+  guint8 buffer[16];
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      sqx_writer writer = { buffer, 0, sizeof buffer };
+      guint64 value;
+
+      g_assert_cmpuint (sqx_varint_size (cases[i].value), ==, cases[i].size);
+      g_assert_true (sqx_write_varint (&writer, cases[i].value));
+      g_assert_cmpuint (writer.size, ==, cases[i].size);
+      for (gsize size = 0; size <= writer.size; size++)
+        {
+          guint8 *copy = g_memdup2 (buffer, MAX (size, 1));
+          sqx_reader reader = { copy, copy + size };
+
+          g_assert_cmpint (sqx_read_varint (&reader, &value), ==, size == writer.size);
+          g_assert_true (reader.at == copy + (size == writer.size ? size : 0));
+          g_free (copy);
+        }
+      g_assert_cmpuint (value, ==, cases[i].value);
+      CHECK_ROOM (&writer, sqx_write_varint (&writer, cases[i].value));
+    }
+}
+
+/* The examples of RFC 9000, appendix A.1. */
+static void
+test_varint_examples (void)
+{
+  static const struct { guint8 bytes[8]; gsize size; guint64 value; } cases[] = {
+    { { 0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c }, 8,
+      G_GUINT64_CONSTANT (151288809941952652) },
+    { { 0x9d, 0x7f, 0x3e, 0x7d }, 4, 494878333 },
+    { { 0x7b, 0xbd }, 2, 15293 },
+    { { 0x25 }, 1, 37 },
+    { { 0x40, 0x25 }, 2, 37 }, /* longer than need be is legal */
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      sqx_reader reader = { cases[i].bytes, cases[i].bytes + cases[i].size };
+      guint64 value;
+
+      g_assert_true (sqx_read_varint (&reader, &value));
+      g_assert_cmpuint (value, ==, cases[i].value);
+      g_assert_true (reader.at == reader.end);
+    }
+}
+
+static void
+test_read_bytes (void)
+{
+  const guint8 data[4] = { 1, 2, 3, 4 };
+  sqx_reader reader = { data, data + 4 };
+  const guint8 *bytes;
+
+  g_assert_true (sqx_read_bytes (&reader, &bytes, 3));
+  g_assert_true (bytes == data);
+  g_assert_false (sqx_read_bytes (&reader, &bytes, 2));
+  g_assert_false (sqx_read_bytes (&reader, &bytes, G_MAXUINT64));
+  g_assert_true (sqx_read_bytes (&reader, &bytes, 0));
+  g_assert_true (sqx_read_bytes (&reader, &bytes, 1));
+  g_assert_true (bytes == data + 3);
+  g_assert_false (sqx_read_bytes (&reader, &bytes, 1));
+}
+
+/* Packets ----------------------------------------------------------------------------- */
+
+static void
+test_plain (void)
+{
+  const sqx_plain_header header = { 0x01020304, 0xa1a2a3a4, 0xfffefdfc, 0x80000001 };
+  guint8 buffer[32];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_plain_header copy = { 0 };
+
+  g_assert_true (sqx_write_plain (&writer, &header));
+  BYTES (&writer, 0x0c, 1, 2, 3, 4, 0xa1, 0xa2, 0xa3, 0xa4, 0xff, 0xfe, 0xfd, 0xfc, 0x80, 0, 0, 1);
+  CHECK_ROOM (&writer, sqx_write_plain (&writer, &header));
+  g_assert_true (sqx_decode_plain (buffer, writer.size, &copy));
+  g_assert_cmpuint (copy.instance, ==, header.instance);
+  g_assert_cmpuint (copy.source_epoch, ==, header.source_epoch);
+  g_assert_cmpuint (copy.destination_epoch, ==, header.destination_epoch);
+  g_assert_cmpuint (copy.number, ==, header.number);
+
+  for (gsize size = 0; size < SQX_PLAIN_HEADER; size++)
+    g_assert_false (sqx_decode_plain (buffer, size, &copy));
+  g_assert_true (sqx_decode_plain (buffer, sizeof buffer, &copy));
+  buffer[0] = 0x0d;
+  g_assert_false (sqx_decode_plain (buffer, sizeof buffer, &copy));
+}
+
+/* Frames without much in them ----------------------------------------------------------- */
+
+static void
+test_padding_ping (void)
+{
+  const guint8 data[] = { 0, 0, 0, 1, 0, 1, 1 };
+  const guint32 types[] = { SQX_FRAME_PADDING, SQX_FRAME_PING, SQX_FRAME_PADDING, SQX_FRAME_PING,
+                            SQX_FRAME_PING };
+  sqx_reader reader = { data, data + sizeof data };
+  guint8 buffer[8];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_frame frame;
+
+  for (guint i = 0; i < G_N_ELEMENTS (types); i++)
+    {
+      g_assert_true (sqx_decode_frame (&reader, &frame));
+      g_assert_cmpuint (frame.type, ==, types[i]);
+    }
+  g_assert_false (sqx_decode_frame (&reader, &frame));
+  LEGAL (0);
+  LEGAL (0, 0, 0, 0);
+
+  g_assert_true (sqx_write_ping (&writer));
+  BYTES (&writer, 0x01);
+  CHECK_ROOM (&writer, sqx_write_ping (&writer));
+  check_truncations (&writer);
+}
+
+static void
+test_unknown (void)
+{
+  guint8 data[64] = { 0 };
+
+  for (guint type = 0; type < 256; type++)
+    {
+      gboolean known = type <= 0x02 || type == 0x04 || type == 0x06 || type == 0x08 ||
+                       type == 0x0a || type == 0x0b || (type >= 0x10 && type <= 0x31);
+      sqx_reader reader = { data, data + sizeof data };
+      sqx_frame frame;
+
+      /* Zeros after the type are a legal frame of every kind, but for messages whose fragment
+       * claims nothing and has bytes. */
+      if (type >= 0x10 && type <= 0x2f && (type & 0x0c) == 0x04)
+        known = FALSE;
+      data[0] = (guint8) type;
+      g_assert_cmpint (sqx_decode_frame (&reader, &frame), ==, known);
+    }
+}
+
+static void
+test_close (void)
+{
+  guint8 buffer[512];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_frame frame;
+  guint8 *copy;
+
+  g_assert_true (sqx_write_close (&writer, 70, "bye", 3));
+  BYTES (&writer, 0x04, 0x40, 70, 3, 'b', 'y', 'e');
+  CHECK_ROOM (&writer, sqx_write_close (&writer, 70, "bye", 3));
+  check_truncations (&writer);
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_CLOSE);
+  g_assert_cmpuint (frame.close.code, ==, 70);
+  g_assert_cmpmem (frame.close.reason, frame.close.size, "bye", 3);
+  g_free (copy);
+
+  writer.size = 0;
+  writer.capacity = sizeof buffer;
+  g_assert_true (sqx_write_close (&writer, 0, NULL, 0));
+  BYTES (&writer, 0x04, 0, 0);
+  check_truncations (&writer);
+
+  /* Any bytes are legal, but not any number of them. */
+  LEGAL (0x04, 0, 2, 0xff, 0x00);
+  buffer[0] = 0x04;
+  buffer[1] = 0;
+  buffer[2] = 0x40;
+  buffer[3] = 255;
+  g_assert_true (is_legal (buffer, 4 + 255));
+  buffer[2] = 0x41;
+  buffer[3] = 0;
+  g_assert_false (is_legal (buffer, 4 + 256));
+}
+
+/* A reason that is too long is cut between characters. */
+static void
+test_close_cut (void)
+{
+  g_autofree char *ascii = g_strnfill (400, 'x');
+  g_autoptr (GString) text = g_string_new ("x");
+  guint8 buffer[512];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+
+  g_assert_true (sqx_write_close (&writer, 0, ascii, 400));
+  g_assert_cmpuint (writer.size, ==, 4 + 255);
+  check_truncations (&writer);
+
+  /* 1 + 84 * 3 is 253: the character over bytes 253 to 255 does not go with it. */
+  for (guint i = 0; i < 100; i++)
+    g_string_append (text, "€");
+  writer.size = 0;
+  g_assert_true (sqx_write_close (&writer, 0, text->str, text->len));
+  g_assert_cmpuint (writer.size, ==, 4 + 253);
+  g_assert_true (g_utf8_validate_len ((const char *) buffer + 4, 253, NULL));
+  check_truncations (&writer);
+
+  /* What is no text at all ends up empty. */
+  memset (ascii, 0x80, 400);
+  writer.size = 0;
+  g_assert_true (sqx_write_close (&writer, 0, ascii, 400));
+  BYTES (&writer, 0x04, 0, 0);
+}
+
+static void
+test_hello (void)
+{
+  guint8 buffer[1024], data[SQX_HELLO_MAX + 1];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_frame frame;
+  guint8 *copy;
+
+  for (gsize i = 0; i < sizeof data; i++)
+    data[i] = (guint8) (i * 7);
+  g_assert_true (sqx_write_hello (&writer, data, 5));
+  BYTES (&writer, 0x06, 5, 0, 7, 14, 21, 28);
+  CHECK_ROOM (&writer, sqx_write_hello (&writer, data, 5));
+  check_truncations (&writer);
+
+  writer.size = 0;
+  writer.capacity = sizeof buffer;
+  g_assert_true (sqx_write_hello (&writer, data, SQX_HELLO_MAX));
+  check_truncations (&writer);
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_HELLO);
+  g_assert_cmpmem (frame.hello.data, frame.hello.size, data, SQX_HELLO_MAX);
+  g_free (copy);
+
+  /* One byte more is too long. */
+  buffer[2]++;
+  g_assert_false (is_legal (buffer, writer.size + 1));
+}
+
+static void
+test_credit (void)
+{
+  guint8 buffer[32];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_frame frame;
+  guint8 *copy;
+
+  g_assert_true (sqx_write_credit (&writer, 100000, 1024));
+  BYTES (&writer, 0x08, 0x80, 0x01, 0x86, 0xa0, 0x44, 0x00);
+  CHECK_ROOM (&writer, sqx_write_credit (&writer, 100000, 1024));
+  check_truncations (&writer);
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_CREDIT);
+  g_assert_cmpuint (frame.credit.bytes, ==, 100000);
+  g_assert_cmpuint (frame.credit.exchanges, ==, 1024);
+  g_free (copy);
+}
+
+static void
+test_cancel (void)
+{
+  guint8 buffer[64];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_frame frame;
+  guint8 *copy;
+
+  g_assert_true (sqx_write_cancel (&writer, 6, 300, 20000, true, 62));
+  BYTES (&writer, 0x0b, 6, 0x41, 0x2c, 0x80, 0x00, 0x4e, 0x20, 63);
+  CHECK_ROOM (&writer, sqx_write_cancel (&writer, 6, 300, 20000, true, 62));
+  check_truncations (&writer);
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_CANCEL);
+  g_assert_cmpuint (frame.cancel.channel, ==, 6);
+  g_assert_cmpuint (frame.cancel.number, ==, 300);
+  g_assert_cmpuint (frame.cancel.total, ==, 20000);
+  g_assert_true (frame.cancel.is_reply);
+  g_assert_cmpuint (frame.cancel.reply_to, ==, 62);
+  g_free (copy);
+
+  writer = (sqx_writer) { buffer, 0, sizeof buffer };
+  g_assert_true (sqx_write_cancel (&writer, 0, 0, 0, true, 0));
+  BYTES (&writer, 0x0b, 0, 0, 0, 1);
+  writer.size = 0;
+  g_assert_true (sqx_write_cancel (&writer, 0, 0, 0, false, 99));
+  BYTES (&writer, 0x0b, 0, 0, 0, 0);
+  check_truncations (&writer);
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_false (frame.cancel.is_reply);
+  g_assert_cmpuint (frame.cancel.reply_to, ==, 0);
+  g_free (copy);
+}
+
+/* ACK --------------------------------------------------------------------------------- */
+
+/* The decoded frame tells @ranges, which are ascending, from the last one down. */
+static void
+check_ack (const sqx_writer *writer,
+           const sqx_range  *ranges,
+           gsize             count,
+           guint64           delay)
+{
+  sqx_ack_iter iter;
+  sqx_frame frame;
+  guint8 *copy;
+  guint64 low, high;
+
+  g_assert_true (decode_copy (writer->data, writer->size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_ACK);
+  g_assert_cmpuint (frame.ack.delay, ==, delay);
+  g_assert_cmpuint (frame.ack.largest, ==, ranges[count - 1].end - 1);
+  g_assert_cmpuint (frame.ack.range_count, ==, count - 1);
+
+  sqx_ack_iter_init (&iter);
+  for (gsize i = count; i-- > 0;)
+    {
+      g_assert_true (sqx_ack_iter_next (&iter, &frame.ack, &low, &high));
+      g_assert_cmpuint (low, ==, ranges[i].start);
+      g_assert_cmpuint (high, ==, ranges[i].end - 1);
+    }
+  g_assert_false (sqx_ack_iter_next (&iter, &frame.ack, &low, &high));
+  g_assert_false (sqx_ack_iter_next (&iter, &frame.ack, &low, &high));
+  g_free (copy);
+}
+
+static void
+test_ack (void)
+{
+  /* Gap = the numbers between, less 1; length = the numbers in the range, less 1. */
+  const sqx_range ranges[] = { { 0, 1 }, { 2, 5 }, { 90, 101 } };
+  guint8 buffer[64];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+
+  g_assert_false (sqx_write_ack (&writer, NULL, 0, 0));
+  g_assert_cmpuint (writer.size, ==, 0);
+
+  g_assert_true (sqx_write_ack (&writer, ranges + 2, 1, 25000));
+  BYTES (&writer, 0x02, 0x40, 100, 0x80, 0x00, 0x61, 0xa8, 0, 10);
+  CHECK_ROOM (&writer, sqx_write_ack (&writer, ranges + 2, 1, 25000));
+  check_truncations (&writer);
+  check_ack (&writer, ranges + 2, 1, 25000);
+
+  writer = (sqx_writer) { buffer, 0, sizeof buffer };
+  g_assert_true (sqx_write_ack (&writer, ranges, 3, 7));
+  BYTES (&writer, 0x02, 0x40, 100, 7, 2, 10, 0x40, 84, 2, 0, 0);
+  check_truncations (&writer);
+  check_ack (&writer, ranges, 3, 7);
+
+  /* A pair less when there is no room for it. */
+  for (gsize room = 9; room < 11; room++)
+    {
+      writer = (sqx_writer) { buffer, 0, room };
+      g_assert_true (sqx_write_ack (&writer, ranges, 3, 7));
+      g_assert_cmpuint (writer.size, ==, 9);
+      check_ack (&writer, ranges + 1, 2, 7);
+    }
+  writer = (sqx_writer) { buffer, 0, 8 };
+  g_assert_true (sqx_write_ack (&writer, ranges, 3, 7));
+  g_assert_cmpuint (writer.size, ==, 6);
+  check_ack (&writer, ranges + 2, 1, 7);
+}
+
+static void
+test_ack_extremes (void)
+{
+  const sqx_range all = { 0, SQX_VARINT_MAX + 1 };
+  const sqx_range two[] = { { 0, 1 }, { SQX_VARINT_MAX, SQX_VARINT_MAX + 1 } };
+  sqx_range many[SQX_ACK_RANGES + 10];
+  guint8 buffer[MAX_PACKET];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+
+  g_assert_true (sqx_write_ack (&writer, &all, 1, G_MAXUINT64));
+  check_ack (&writer, &all, 1, SQX_VARINT_MAX);
+  writer.size = 0;
+  g_assert_true (sqx_write_ack (&writer, two, 2, 0));
+  check_ack (&writer, two, 2, 0);
+  check_truncations (&writer);
+
+  for (guint i = 0; i < G_N_ELEMENTS (many); i++)
+    many[i] = (sqx_range) { 1000 * i + i, 1000 * i + 3 * i + 1 };
+  writer.size = 0;
+  g_assert_true (sqx_write_ack (&writer, many, G_N_ELEMENTS (many), 1));
+  check_ack (&writer, many + 10, SQX_ACK_RANGES, 1);
+  check_truncations (&writer);
+}
+
+static void
+test_ack_malformed (void)
+{
+  LEGAL (0x02, 10, 0, 0, 10);
+  MALFORMED (0x02, 10, 0, 0, 11); /* below 0 */
+  LEGAL (0x02, 10, 0, 1, 2, 6, 0);
+  MALFORMED (0x02, 10, 0, 1, 2, 7, 0);
+  MALFORMED (0x02, 10, 0, 1, 2, 6, 1);
+  LEGAL (0x02, 10, 0, 1, 2, 2, 4);
+  MALFORMED (0x02, 10, 0, 1, 2, 2, 5);
+  MALFORMED (0x02, 10, 0, 1, 9, 0, 0);
+  /* A gap or a length near the top of the number space does not wrap round. */
+  MALFORMED (0x02, 10, 0, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0);
+  MALFORMED (0x02, 10, 0, 1, 2, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+  /* More pairs claimed than there are. */
+  MALFORMED (0x02, 60, 0, 3, 0, 0, 0, 0, 0);
+  MALFORMED (0x02, 60, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0);
+}
+
+/* END --------------------------------------------------------------------------------- */
+
+static void
+test_end (void)
+{
+  guint8 buffer[64];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_end_writer end;
+  sqx_frame frame;
+  guint8 *copy;
+  guint64 first, run;
+
+  g_assert_true (sqx_write_ping (&writer));
+  g_assert_true (sqx_end_writer_begin (&end, &writer, 8, 3));
+  sqx_end_writer_finish (&end, &writer);
+  BYTES (&writer, 0x01);
+
+  writer.size = 0;
+  g_assert_true (sqx_end_writer_begin (&end, &writer, 8, 3));
+  g_assert_true (sqx_end_writer_run (&end, &writer, 5, 1));
+  g_assert_true (sqx_end_writer_run (&end, &writer, 100, 3));
+  sqx_end_writer_finish (&end, &writer);
+  BYTES (&writer, 0x0a, 8, 3, 0x40, 2, 5, 1, 0x40, 100, 3);
+  check_truncations (&writer);
+
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_END);
+  g_assert_cmpuint (frame.end.channel, ==, 8);
+  g_assert_cmpuint (frame.end.reason, ==, 3);
+  g_assert_cmpuint (frame.end.runs.count, ==, 2);
+  g_assert_true (sqx_runs_next (&frame.end.runs, &first, &run));
+  g_assert_cmpuint (first, ==, 5);
+  g_assert_cmpuint (run, ==, 1);
+  g_assert_true (sqx_runs_next (&frame.end.runs, &first, &run));
+  g_assert_cmpuint (first, ==, 100);
+  g_assert_cmpuint (run, ==, 3);
+  g_assert_false (sqx_runs_next (&frame.end.runs, &first, &run));
+  g_free (copy);
+}
+
+static void
+test_end_room (void)
+{
+  guint8 buffer[64];
+  sqx_end_writer end;
+
+  for (gsize room = 0; room < 16; room++)
+    {
+      sqx_writer writer = { buffer, 0, room };
+
+      g_assert_cmpint (sqx_end_writer_begin (&end, &writer, 8, 0), ==, room >= 5);
+      g_assert_cmpuint (writer.size, ==, room >= 5 ? 5 : 0);
+      if (room < 5)
+        continue;
+      g_assert_cmpint (sqx_end_writer_run (&end, &writer, 64, 2), ==, room >= 8);
+      g_assert_cmpint (sqx_end_writer_run (&end, &writer, 64, 64), ==, room >= 12);
+      sqx_end_writer_finish (&end, &writer);
+      g_assert_cmpuint (writer.size, ==, room >= 12 ? 12 : room >= 8 ? 8 : 0);
+      if (writer.size > 0)
+        check_truncations (&writer);
+    }
+}
+
+/* The count has two bytes and no more. */
+static void
+test_end_most (void)
+{
+  const gsize capacity = 65507;
+  g_autofree guint8 *buffer = g_malloc (capacity);
+  sqx_writer writer = { buffer, 0, capacity };
+  sqx_end_writer end;
+  sqx_frame frame;
+  guint64 first, run, count = 0;
+  guint8 *copy;
+
+  g_assert_true (sqx_end_writer_begin (&end, &writer, 0, 0));
+  while (sqx_end_writer_run (&end, &writer, count % 64, 1))
+    count++;
+  sqx_end_writer_finish (&end, &writer);
+  g_assert_cmpuint (count, ==, 16383);
+
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  while (sqx_runs_next (&frame.end.runs, &first, &run))
+    count--;
+  g_assert_cmpuint (count, ==, 0);
+  g_free (copy);
+}
+
+static void
+test_end_malformed (void)
+{
+  LEGAL (0x0a, 0, 0, 0);
+  LEGAL (0x0a, 0, 255, 1, 0, 1);
+  MALFORMED (0x0a, 0, 0, 1, 0, 0); /* an empty run */
+  MALFORMED (0x0a, 0, 0, 2, 0, 1);
+  MALFORMED (0x0a, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 1);
+  /* The last number of all, and the one after it. */
+  LEGAL (0x0a, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1);
+  MALFORMED (0x0a, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2);
+  LEGAL (0x0a, 0, 0, 1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+  MALFORMED (0x0a, 0, 0, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+}
+
+/* MESSAGE ----------------------------------------------------------------------------- */
+
+static guint8 payload[MAX_PACKET];
+
+/* Writes @header into a packet that has @room left after a PING, and decodes it again. Returns how
+ * many bytes went, -1 for none and no frame. */
+static gssize
+round_trip (const sqx_message_header *header,
+            gsize                     room,
+            sqx_frame                *frame)
+{
+  guint8 buffer[MAX_PACKET];
+  sqx_writer writer = { buffer, 1, 1 + room };
+  guint64 written = 99999;
+  sqx_reader reader;
+  guint8 *copy;
+
+  buffer[0] = SQX_FRAME_PING;
+  if (!sqx_write_message (&writer, header, payload + header->offset, &written))
+    {
+      g_assert_cmpuint (writer.size, ==, 1);
+      return -1;
+    }
+
+  g_assert_cmpuint (writer.size, <=, writer.capacity);
+  /* What does not say its length must be at the packet's end. */
+  if (writer.size < writer.capacity)
+    {
+      check_truncations (&(sqx_writer) { buffer + 1, writer.size - 1, writer.size - 1 });
+      g_assert_true (sqx_write_ping (&writer));
+    }
+  copy = g_memdup2 (buffer, writer.size);
+  reader = (sqx_reader) { copy, copy + writer.size };
+  g_assert_true (sqx_decode_frame (&reader, frame));
+  do
+    g_assert_true (sqx_decode_frame (&reader, frame));
+  while (frame->type == SQX_FRAME_PADDING);
+
+  g_assert_cmpuint (frame->type, ==, SQX_FRAME_MESSAGE);
+  g_assert_cmpuint (frame->message.channel, ==, header->channel);
+  g_assert_cmpuint (frame->message.number, ==, header->number);
+  g_assert_cmpuint (frame->message.flags & ~SQX_WIRE_FRAGMENT, ==, header->flags);
+  g_assert_cmpuint (frame->message.reply_to, ==,
+                    header->flags & SQX_WIRE_REPLY ? header->reply_to : 0);
+  g_assert_cmpuint (frame->message.total, ==, header->total);
+  g_assert_cmpuint (frame->message.offset, ==, header->offset);
+  g_assert_cmpmem (frame->message.data, frame->message.size, payload + header->offset, written);
+  g_assert_cmpint (!(frame->message.flags & SQX_WIRE_FRAGMENT), ==, written == header->total);
+  if (reader.at < reader.end)
+    {
+      sqx_frame next;
+
+      g_assert_true (sqx_decode_frame (&reader, &next));
+      g_assert_cmpuint (next.type, ==, SQX_FRAME_PING);
+    }
+  g_assert_true (reader.at == reader.end);
+  g_free (copy);
+  return (gssize) written;
+}
+
+/* How many bytes the best possible frame carries: as a whole if at all, else as a fragment. */
+static gssize
+best_size (const sqx_message_header *header,
+           gsize                     room)
+{
+  gsize whole = 1 + sqx_varint_size (header->channel) + sqx_varint_size (header->number);
+  gsize part;
+
+  if (header->flags & SQX_WIRE_REPLY)
+    whole += sqx_varint_size (header->reply_to);
+  if (header->size == header->total && whole + header->total <= room)
+    return (gssize) header->total;
+
+  part = whole + sqx_varint_size (header->total) + sqx_varint_size (header->offset);
+  if (header->size == 0 || part >= room)
+    return -1;
+  return (gssize) MIN (header->size, room - part);
+}
+
+static void
+test_message_bytes (void)
+{
+  sqx_message_header header = { .channel = 2, .number = 64, .flags = SQX_WIRE_ORDERED, .total = 3,
+                                .size = 3 };
+  guint8 buffer[64];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  guint64 written;
+
+  g_assert_true (sqx_write_message (&writer, &header, (const guint8 *) "abc", &written));
+  BYTES (&writer, 0x19, 2, 0x40, 64, 3, 'a', 'b', 'c');
+
+  /* Exactly full: no length. */
+  writer = (sqx_writer) { buffer, 0, 7 };
+  g_assert_true (sqx_write_message (&writer, &header, (const guint8 *) "abc", &written));
+  BYTES (&writer, 0x11, 2, 0x40, 64, 'a', 'b', 'c');
+
+  /* A byte less: a fragment, which has two numbers more. */
+  writer.size = 0;
+  writer.capacity = 6;
+  g_assert_false (sqx_write_message (&writer, &header, (const guint8 *) "abc", &written));
+
+  header.flags = SQX_WIRE_REPLY | SQX_WIRE_FINAL;
+  header.reply_to = 5;
+  header.total = 1000;
+  header.offset = 500;
+  header.size = 2;
+  writer.capacity = sizeof buffer;
+  g_assert_true (sqx_write_message (&writer, &header, (const guint8 *) "xy", &written));
+  BYTES (&writer, 0x2e, 2, 0x40, 64, 5, 0x43, 0xe8, 0x41, 0xf4, 2, 'x', 'y');
+  g_assert_cmpuint (written, ==, 2);
+  check_truncations (&writer);
+
+  /* Flags that the writer chooses are not taken from the caller. */
+  header = (sqx_message_header) { .flags = 0xff & ~SQX_WIRE_REPLY };
+  writer.size = 0;
+  g_assert_true (sqx_write_message (&writer, &header, NULL, &written));
+  BYTES (&writer, 0x29, 0, 0, 0);
+  g_assert_cmpuint (written, ==, 0);
+}
+
+/* Every size of room around every size of message. */
+static void
+test_message_room (void)
+{
+  static const gsize totals[] = { 0, 1, 2, 5, 62, 63, 64, 65, 66, 130, 300 };
+  static const guint8 flags[] = { 0, SQX_WIRE_REPLY, SQX_WIRE_ORDERED | SQX_WIRE_FINAL };
+
+  for (guint i = 0; i < G_N_ELEMENTS (totals); i++)
+    for (guint k = 0; k < G_N_ELEMENTS (flags); k++)
+      for (gsize offset = 0; offset <= totals[i]; offset += 31)
+        for (gsize room = 0; room < 330; room++)
+          {
+            sqx_message_header header = { .channel = 100, .number = 7, .flags = flags[k],
+                                          .reply_to = 70, .total = totals[i], .offset = offset,
+                                          .size = totals[i] - offset };
+            sqx_frame frame;
+
+            g_assert_cmpint (round_trip (&header, room, &frame), ==, best_size (&header, room));
+          }
+}
+
+static guint64
+random_varint (void)
+{
+  guint64 value = (guint64) (guint32) g_test_rand_int () << 32 | (guint32) g_test_rand_int ();
+
+  return value >> g_test_rand_int_range (2, 64);
+}
+
+static void
+test_message_random (void)
+{
+  for (guint i = 0; i < 20000; i++)
+    {
+      gsize total = (gsize) g_test_rand_int_range (0, MAX_PACKET);
+      gsize offset = g_test_rand_bit () ? 0 : (gsize) g_test_rand_int_range (0, (gint32) total + 1);
+      gsize size = total - offset;
+      gsize room = (gsize) g_test_rand_int_range (0, MAX_PACKET - 1);
+      sqx_message_header header = {
+        .channel = random_varint (), .number = random_varint (), .reply_to = random_varint (),
+        .flags = (guint8) g_test_rand_int_range (0, 32) & 0x13, .total = total, .offset = offset,
+      };
+      sqx_frame frame;
+
+      if (g_test_rand_int_range (0, 4) == 0)
+        size = (gsize) g_test_rand_int_range (0, (gint32) size + 1);
+      header.size = size;
+      g_assert_cmpint (round_trip (&header, room, &frame), ==, best_size (&header, room));
+    }
+}
+
+static void
+test_message_malformed (void)
+{
+  LEGAL (0x10, 0, 0);
+  LEGAL (0x10, 0, 0, 'a');
+  LEGAL (0x18, 0, 0, 0);
+  LEGAL (0x18, 0, 0, 1, 'a');
+  MALFORMED (0x18, 0, 0, 2, 'a');
+  MALFORMED (0x18, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'a');
+  MALFORMED (0x12, 0, 0); /* no reply-to */
+  MALFORMED (0x14, 0, 0, 5);
+  /* Fragments: total, offset. */
+  LEGAL (0x14, 0, 0, 5, 4, 'a');
+  MALFORMED (0x14, 0, 0, 5, 5, 'a');
+  MALFORMED (0x14, 0, 0, 5, 6, 'a');
+  LEGAL (0x14, 0, 0, 1, 0, 'a'); /* as long as the whole */
+  LEGAL (0x14, 0, 0, 0, 0);
+  MALFORMED (0x14, 0, 0, 0, 1);
+  MALFORMED (0x14, 0, 0, 5, 0); /* no bytes of something */
+  MALFORMED (0x1c, 0, 0, 5, 0, 0);
+  MALFORMED (0x14, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'a');
+  MALFORMED (0x1c, 0, 0, 5, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'a');
+}
+
+/* DATAGRAM ---------------------------------------------------------------------------- */
+
+static void
+test_datagram (void)
+{
+  static const gsize sizes[] = { 0, 1, 3, 62, 63, 64, 65, 200 };
+  guint8 buffer[512];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+
+  g_assert_true (sqx_write_datagram (&writer, (const guint8 *) "ab", 2));
+  BYTES (&writer, 0x31, 2, 'a', 'b');
+  check_truncations (&writer);
+  writer = (sqx_writer) { buffer, 0, 3 };
+  g_assert_true (sqx_write_datagram (&writer, (const guint8 *) "ab", 2));
+  BYTES (&writer, 0x30, 'a', 'b');
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    for (gsize room = 0; room < 210; room++)
+      {
+        gsize size = sizes[i];
+        sqx_frame frame = { 0 };
+        sqx_reader reader;
+
+        writer = (sqx_writer) { buffer, 0, room };
+        g_assert_cmpint (sqx_write_datagram (&writer, payload, size), ==, room > size);
+        if (room <= size)
+          {
+            g_assert_cmpuint (writer.size, ==, 0);
+            continue;
+          }
+        g_assert_cmpuint (writer.size, ==, MIN (room, size + sqx_datagram_overhead (size)));
+        reader = (sqx_reader) { buffer, buffer + writer.size };
+        do
+          g_assert_true (sqx_decode_frame (&reader, &frame));
+        while (frame.type == SQX_FRAME_PADDING);
+        g_assert_cmpuint (frame.type, ==, SQX_FRAME_DATAGRAM);
+        g_assert_cmpmem (frame.datagram.data, frame.datagram.size, payload, size);
+        g_assert_true (reader.at == reader.end);
+      }
+
+  LEGAL (0x30);
+  LEGAL (0x31, 0);
+  MALFORMED (0x31);
+  MALFORMED (0x31, 2, 'a');
+  MALFORMED (0x31, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'a');
+}
+
+/* Random bytes ------------------------------------------------------------------------ */
+
+/* Whatever was taken for a frame holds what its decoder promises. */
+static void
+check_promises (const sqx_frame *frame,
+                const guint8    *data,
+                gsize            size)
+{
+  sqx_ack_iter iter;
+  guint64 low, high, below = G_MAXUINT64, count = 0;
+  sqx_runs runs = frame->end.runs;
+
+  switch (frame->type)
+    {
+    case SQX_FRAME_ACK:
+      sqx_ack_iter_init (&iter);
+      while (sqx_ack_iter_next (&iter, &frame->ack, &low, &high))
+        {
+          g_assert_cmpuint (low, <=, high);
+          g_assert_cmpuint (high, <, below);
+          below = low;
+          count++;
+        }
+      g_assert_cmpuint (count, ==, frame->ack.range_count + 1);
+      break;
+    case SQX_FRAME_END:
+      while (sqx_runs_next (&runs, &low, &high))
+        {
+          g_assert_cmpuint (high, >=, 1);
+          g_assert_cmpuint (low + high - 1, <=, SQX_VARINT_MAX);
+          count++;
+        }
+      g_assert_cmpuint (count, ==, frame->end.runs.count);
+      break;
+    case SQX_FRAME_MESSAGE:
+      g_assert_cmpuint (frame->message.offset + frame->message.size, <=, frame->message.total);
+      g_assert_true (frame->message.data >= data);
+      g_assert_true (frame->message.data + frame->message.size <= data + size);
+      break;
+    case SQX_FRAME_HELLO:
+      g_assert_cmpuint (frame->hello.size, <=, SQX_HELLO_MAX);
+      g_assert_true (frame->hello.data + frame->hello.size <= data + size);
+      break;
+    case SQX_FRAME_CLOSE:
+      g_assert_cmpuint (frame->close.size, <=, SQX_CLOSE_REASON_MAX);
+      g_assert_true (frame->close.reason + frame->close.size <= data + size);
+      break;
+    case SQX_FRAME_DATAGRAM:
+      g_assert_true (frame->datagram.data + frame->datagram.size <= data + size);
+      break;
+    default:
+      break;
+    }
+}
+
+static void
+test_random (void)
+{
+  static const guint8 types[] = { 0, 1, 2, 2, 4, 6, 8, 0x0a, 0x0a, 0x0b, 0x10, 0x31 };
+  guint frames = 0;
+
+  for (guint i = 0; i < 100000; i++)
+    {
+      gsize size = (gsize) g_test_rand_int_range (1, 80);
+      guint8 *data = g_malloc (size);
+      sqx_reader reader = { data, data + size };
+      const guint8 *before = data;
+      sqx_frame frame;
+
+      /* Mostly small numbers, so that frames get far. */
+      for (gsize k = 0; k < size; k++)
+        data[k] = (guint8) g_test_rand_int () >> (g_test_rand_int_range (0, 8) < 7 ? 3 : 0);
+      data[0] = types[g_test_rand_int_range (0, G_N_ELEMENTS (types))];
+      if (data[0] == 0x10)
+        data[0] += (guint8) g_test_rand_int_range (0, 33);
+
+      while (sqx_decode_frame (&reader, &frame))
+        {
+          g_assert_true (reader.at > before && reader.at <= reader.end);
+          before = reader.at;
+          check_promises (&frame, data, size);
+          frames++;
+        }
+      g_free (data);
+    }
+  g_assert_cmpuint (frames, >, 10000);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  for (gsize i = 0; i < sizeof payload; i++)
+    payload[i] = (guint8) (i * 31 + i / 256);
+
+  g_test_add_func ("/seqex/wire/varint", test_varint);
+  g_test_add_func ("/seqex/wire/varint-examples", test_varint_examples);
+  g_test_add_func ("/seqex/wire/read-bytes", test_read_bytes);
+  g_test_add_func ("/seqex/wire/plain", test_plain);
+  g_test_add_func ("/seqex/wire/padding-ping", test_padding_ping);
+  g_test_add_func ("/seqex/wire/unknown", test_unknown);
+  g_test_add_func ("/seqex/wire/close", test_close);
+  g_test_add_func ("/seqex/wire/close-cut", test_close_cut);
+  g_test_add_func ("/seqex/wire/hello", test_hello);
+  g_test_add_func ("/seqex/wire/credit", test_credit);
+  g_test_add_func ("/seqex/wire/cancel", test_cancel);
+  g_test_add_func ("/seqex/wire/ack", test_ack);
+  g_test_add_func ("/seqex/wire/ack-extremes", test_ack_extremes);
+  g_test_add_func ("/seqex/wire/ack-malformed", test_ack_malformed);
+  g_test_add_func ("/seqex/wire/end", test_end);
+  g_test_add_func ("/seqex/wire/end-room", test_end_room);
+  g_test_add_func ("/seqex/wire/end-most", test_end_most);
+  g_test_add_func ("/seqex/wire/end-malformed", test_end_malformed);
+  g_test_add_func ("/seqex/wire/message-bytes", test_message_bytes);
+  g_test_add_func ("/seqex/wire/message-room", test_message_room);
+  g_test_add_func ("/seqex/wire/message-random", test_message_random);
+  g_test_add_func ("/seqex/wire/message-malformed", test_message_malformed);
+  g_test_add_func ("/seqex/wire/datagram", test_datagram);
+  g_test_add_func ("/seqex/wire/random", test_random);
+  return g_test_run ();
+}
