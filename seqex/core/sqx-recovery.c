@@ -26,7 +26,6 @@ sqx_recovery_init (sqx_recovery                *recovery,
     .user_data = user_data,
     .controller = controller,
     .peer_ack_delay = SQX_ACK_DELAY_DEFAULT,
-    .first_number = first_number,
     .loss_time = SQX_TIME_NEVER,
     .settled_below = first_number,
     .skip_floor = first_number,
@@ -211,7 +210,7 @@ sqx_recovery_skip (sqx_recovery *recovery)
 }
 
 /* Whether no number is acknowledged that was never sent or was skipped. One before first_number may
- * have been: on the link before this one, or beside it. */
+ * have been, on the link before this one or beside it. */
 static bool
 is_valid (sqx_recovery  *recovery,
           const sqx_ack *ack)
@@ -223,7 +222,7 @@ is_valid (sqx_recovery  *recovery,
     return false;
 
   sqx_ack_iter_init (&iter);
-  while (sqx_ack_iter_next (&iter, ack, &low, &high))
+  while (sqx_ack_iter_next (&iter, ack, &low, &high) && high >= recovery->sent.first_number)
     {
       uint64_t stop = SQX_MAX (low, recovery->sent.first_number);
 

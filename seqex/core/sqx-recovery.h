@@ -35,7 +35,6 @@ typedef struct
   uint64_t          peer_ack_delay;   /* the peer's maximum */
   uint64_t          bytes_in_flight;
   uint64_t          eliciting_in_flight; /* ack-eliciting packets outstanding */
-  uint64_t          first_number;     /* of the link */
   uint64_t          largest_acked;    /* valid if any_acked */
   bool              any_acked;
   uint64_t          first_sample_time;
