@@ -83,7 +83,7 @@ sqx_reassembly_add (sqx_reassembly *reassembly,
   uint64_t end = offset + size;
   uint64_t fresh = size - sqx_ranges_overlap (ranges, offset, end);
   uint64_t limit;
-  bool apart;
+  bool apart, added;
 
   assert (end >= offset && end <= reassembly->total);
   if (reassembly->total == 0)
@@ -102,8 +102,9 @@ sqx_reassembly_add (sqx_reassembly *reassembly,
   if ((apart && !sqx_ranges_reserve (ranges)) || !grow (reassembly, end, limit))
     return SQX_REASSEMBLY_NO_MEMORY;
   fill (reassembly, offset, end, data);
-  if (!sqx_ranges_add (ranges, offset, end))
-    assert (!"room was reserved");
+  added = sqx_ranges_add (ranges, offset, end);
+  assert (added);
+  (void) added;
 
   reassembly->received += fresh;
   return reassembly->received == reassembly->total ? SQX_REASSEMBLY_WHOLE : SQX_REASSEMBLY_ADDED;
