@@ -98,8 +98,14 @@ transmit_hint (sqx_conn *conn,
 {
   sqx_packet packet;
 
-  begin_packet (conn, &packet, buffer, capacity, conn->plain.hint_for);
+  if (!sqx_link_prepare (&conn->link, &conn->config))
+    return 0;
+  uint32_t epoch = conn->plain.hint_for;
+
   conn->plain.hint_for = 0;
+  if (!sqx_link_prepare (&conn->link, &conn->config))
+    return 0;
+  begin_packet (conn, &packet, buffer, capacity, epoch);
   pack_hello (conn, &packet);
   return end_packet (conn, now, &packet, true);
 }
@@ -114,7 +120,12 @@ transmit_close (sqx_conn *conn,
   sqx_packet packet;
   size_t size = strlen (closing->reason);
 
+  /* It stays due, and is tried again with the next call. */
+  if (!sqx_link_prepare (&conn->link, &conn->config))
+    return 0;
   conn->closing.due = false;
+  if (!sqx_link_prepare (&conn->link, &conn->config))
+    return 0;
   begin_packet (conn, &packet, buffer, capacity, conn->plain.peer_epoch);
   if (needs_hello (conn))
     pack_hello (conn, &packet);
