@@ -100,6 +100,8 @@ sqx_outgoing_submit (sqx_session       *session,
       message->reply_to = answers->number;
       message->peer_started = answers->peer_started;
       answers->answer = message;
+      /* A serialized channel waits for the answer, not for what becomes of it. */
+      sqx_handover_release (answers);
     }
   if (payload->owner != NULL && session->config->payload_ref != NULL)
     session->config->payload_ref (payload->owner);

@@ -350,7 +350,6 @@ sqx_conn_handle_datagram (sqx_conn      *conn,
       reader.at = data + SQX_PLAIN_HEADER;
       reader.end = data + size;
       handle_packet (conn, now, &header, reader);
-      sqx_conn_check_finished (conn, now);
-      sqx_conn_update_timers (conn, now);
+      sqx_conn_settle (conn, now);
     }
 }

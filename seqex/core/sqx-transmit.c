@@ -97,9 +97,6 @@ transmit_hint (sqx_conn *conn,
                size_t    capacity)
 {
   sqx_packet packet;
-
-  if (!sqx_link_prepare (&conn->link, &conn->config))
-    return 0;
   uint32_t epoch = conn->plain.hint_for;
 
   conn->plain.hint_for = 0;
@@ -124,8 +121,6 @@ transmit_close (sqx_conn *conn,
   if (!sqx_link_prepare (&conn->link, &conn->config))
     return 0;
   conn->closing.due = false;
-  if (!sqx_link_prepare (&conn->link, &conn->config))
-    return 0;
   begin_packet (conn, &packet, buffer, capacity, conn->plain.peer_epoch);
   if (needs_hello (conn))
     pack_hello (conn, &packet);
