@@ -73,10 +73,9 @@ set_done (sqx_recovery *recovery,
           uint64_t      number)
 {
   sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
-  const sqx_sent_packet *below = sqx_sent_get (&recovery->sent, number - 1);
 
   packet->state = SQX_SENT_DONE;
-  packet->mark = below != NULL && below->state == SQX_SENT_DONE ? below->mark : number;
+  packet->mark = number;
 }
 
 /* Lowers @end past the DONE packets right below it, and shortens the way for the next time. */

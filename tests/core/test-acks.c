@@ -160,6 +160,7 @@ test_second (void)
       g_assert_false (sqx_acks_due (&acks, number));
       add (&acks, number + 1, number + 1, TRUE);
       g_assert_true (sqx_acks_due (&acks, number + 1));
+      g_assert_cmpuint (acks.deadline, ==, number + DELAY);
       sqx_acks_sent (&acks);
       g_assert_false (sqx_acks_due (&acks, number + 1));
     }

@@ -814,13 +814,51 @@ test_persistent_kinds (void)
     }
 }
 
+/* RFC 9002 section 7.6.2: what was sent up to the first sample, or without one, does not count. */
+static void
+test_persistent_start (void)
+{
+  Fixture f;
+
+  for (guint after = 0; after < 2; after++)
+    {
+      set_up (&f);
+      sample (&f, 100 * MS);
+      f.recovery.cc.window = 40 * DATAGRAM;
+      f.now += after;
+      send_packet (&f, DATAGRAM, TRUE, FALSE);
+      f.now += 900 * MS;
+      send_packet (&f, DATAGRAM, TRUE, FALSE);
+      f.now += 500 * MS;
+      send_packet (&f, DATAGRAM, TRUE, FALSE);
+      f.now += 100 * MS;
+      ack (&f, 3, 3);
+      assert_told (&f, "+3 -1 -2");
+      g_assert_cmpuint (f.recovery.cc.window, ==, (after ? 5 : 20) * DATAGRAM);
+      tear_down (&f);
+    }
+
+  set_up (&f);
+  f.recovery.cc.window = 40 * DATAGRAM;
+  send_packet (&f, DATAGRAM, TRUE, FALSE);
+  f.now += 60 * SQX_SECOND;
+  send_packet (&f, DATAGRAM, TRUE, FALSE);
+  for (guint i = 0; i < 3; i++)
+    send_packet (&f, DATAGRAM, FALSE, FALSE);
+  ack (&f, 4, 4);
+  assert_told (&f, "+4 -0 -1");
+  g_assert_false (f.recovery.rtt.sampled);
+  g_assert_cmpuint (f.recovery.cc.window, ==, 20 * DATAGRAM);
+  tear_down (&f);
+}
+
 /* An ACK costs what it newly says: a window that is acknowledged one by one from the top, with the
- * oldest packet missing, must not be walked through each time. Quadratic, this would be 10^10
+ * oldest packet missing, must not be walked through each time. Quadratic, this would be 10^11
  * steps. */
 static void
 test_cost (void)
 {
-  const guint64 count = 100000;
+  const guint64 count = 300000;
   Fixture f;
 
   set_up (&f);
@@ -1284,6 +1322,7 @@ main (int    argc,
   g_test_add_func ("/seqex/recovery/plain-bound", test_plain_bound);
   g_test_add_func ("/seqex/recovery/persistent", test_persistent);
   g_test_add_func ("/seqex/recovery/persistent-kinds", test_persistent_kinds);
+  g_test_add_func ("/seqex/recovery/persistent-start", test_persistent_start);
   g_test_add_func ("/seqex/recovery/cost", test_cost);
   g_test_add_func ("/seqex/recovery/random", test_random);
   return g_test_run ();

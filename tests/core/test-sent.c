@@ -261,6 +261,7 @@ test_no_memory (void)
       check (&sent, some);
       g_assert_false (sqx_sent_reserve (&sent, G_MAXSIZE));
       g_assert_false (sqx_sent_reserve (&sent, G_MAXSIZE / 2));
+      g_assert_false (sqx_sent_reserve (&sent, G_MAXSIZE / 4));
       g_assert_false (sqx_sent_reserve (&sent, G_MAXSIZE / 64));
       check (&sent, some);
 
