@@ -105,7 +105,11 @@ sqx_conn_handle_timeout (sqx_conn *conn,
   else
     {
       if (sqx_timers_expired (timers, SQX_TIMER_RECOVERY, now))
-        sqx_recovery_on_timeout (&conn->link.recovery, now);
+        {
+          sqx_recovery_on_timeout (&conn->link.recovery, now);
+          /* What was given up as lost leaves nothing in flight that asks after the peer. */
+          update_keepalive (conn);
+        }
       if (sqx_timers_expired (timers, SQX_TIMER_KEEPALIVE, now))
         conn->link.ping_due = true;
       sqx_conn_closing_timeouts (conn, now);
