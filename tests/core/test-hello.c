@@ -151,6 +151,25 @@ test_bytes (void)
   g_assert_cmpmem (buffer, size, wanted, sizeof wanted);
 }
 
+/* What has a meaning when it is absent is not written. */
+static void
+test_absent (void)
+{
+  const guint8 wanted[] = {
+    1, 4, 0x80, 0x10, 0x00, 0x00, 2, 4, 0x80, 0x40, 0x00, 0x00, 3, 2, 0x44, 0x00, 4, 2, 0x41, 0x00,
+    7, 1, 0, 8, 2, 0x44, 0xb0,
+  };
+  guint8 buffer[SQX_HELLO_MAX];
+  sqx_hello hello = usual;
+  gsize size;
+
+  hello.max_streams = hello.idle_timeout = hello.ack_delay = 0;
+  hello.application_id[0] = '\0';
+  size = sqx_hello_encode (&hello, buffer);
+  g_assert_cmpmem (buffer, size, wanted, sizeof wanted);
+  check_round_trip (&hello);
+}
+
 static void
 test_round_trip (void)
 {
@@ -470,6 +489,7 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/seqex/hello/bytes", test_bytes);
+  g_test_add_func ("/seqex/hello/absent", test_absent);
   g_test_add_func ("/seqex/hello/round-trip", test_round_trip);
   g_test_add_func ("/seqex/hello/missing", test_missing);
   g_test_add_func ("/seqex/hello/twice", test_twice);
