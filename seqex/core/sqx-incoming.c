@@ -389,6 +389,10 @@ cancel_taken (sqx_incoming *message,
 {
   sqx_outgoing *answer = message->answer;
 
+  /* CANCEL comes again if its packet seemed lost, and a begun answer keeps the record. */
+  if (message->cancelled)
+    return;
+  message->cancelled = true;
   sqx_events_push (message->session->events, &message->event, SQX_EVENT_CANCELLED);
   if (answer != NULL)
     sqx_outgoing_cancel_answer (answer);
@@ -454,7 +458,7 @@ sqx_incoming_detach (sqx_incoming *message,
   sqx_session *session = message->session;
   bool keep = message->wait != NULL || (sqx_node_linked (&message->node) && !lost);
 
-  if (lost && message->state == SQX_INCOMING_TAKEN)
+  if (lost && message->state == SQX_INCOMING_TAKEN && !message->cancelled)
     sqx_events_push (session->events, &message->event, SQX_EVENT_CANCELLED);
   if (message->answer != NULL)
     message->answer->answers = NULL;

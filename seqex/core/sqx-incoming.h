@@ -43,6 +43,7 @@ struct sqx_incoming
   bool peer_started : 1;   /* the exchange was started by the peer */
   bool delivered : 1;
   bool returned : 1;       /* its byte credit went back */
+  bool cancelled : 1;      /* by the peer, and the program was told */
 };
 
 /* A MESSAGE or CANCEL frame. PROTOCOL: a violation, session->violation says which. NO_MEMORY: the
