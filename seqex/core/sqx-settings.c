@@ -110,6 +110,9 @@ sqx_conn_set_serialized (sqx_conn *conn,
   sqx_channel *changed;
   sqx_result result = get_channel (conn, channel, &changed);
 
+  /* What is held back waits in the channel's own queue, where channel 0 does not find it. */
+  if (result == SQX_OK && serialized)
+    sqx_session_open_channel (&conn->session, changed);
   if (result == SQX_OK && changed->serialized != serialized)
     {
       changed->serialized = serialized;

@@ -295,6 +295,7 @@ sqx_result sqx_conn_send_datagram (sqx_conn *conn, uint64_t now, const sqx_paylo
 sqx_result sqx_conn_open_channel  (sqx_conn *conn, uint32_t channel);
 /* 0 most urgent … SQX_PRIORITIES - 1; strict. What waits moves along. */
 sqx_result sqx_conn_set_priority  (sqx_conn *conn, uint32_t channel, uint32_t priority);
+/* Setting it to true also opens the channel. */
 sqx_result sqx_conn_set_serialized (sqx_conn *conn, uint32_t channel, bool serialized);
 /* Setting it to false ends the initial messages that wait untaken. */
 void       sqx_conn_set_accepts_messages (sqx_conn *conn, uint64_t now, bool accepts);
