@@ -84,8 +84,15 @@ sqx_link_handle_ack (sqx_link      *link,
                      uint64_t       now,
                      const sqx_ack *ack)
 {
-  sqx_result result = sqx_recovery_on_ack (&link->recovery, now, ack);
+  uint64_t next = link->recovery.sent.next_number;
+  sqx_ack own = *ack;
+  sqx_result result;
 
+  /* The peer takes the low 32 bits of the first packet that it gets for the whole number. If all
+   * packets before they wrapped were lost, it counts from a lower multiple of 2^32 than we do. */
+  if (own.largest < next)
+    own.largest += (next - 1 - own.largest) & ~(uint64_t) UINT32_MAX;
+  result = sqx_recovery_on_ack (&link->recovery, now, &own);
   link->rtt = link->recovery.rtt.sampled ? link->recovery.rtt.smoothed : 0;
   return result;
 }
