@@ -88,10 +88,15 @@ test_message_bytes (void)
 {
   sqx_message_header header = { .channel = 2, .number = 64, .flags = SQX_WIRE_ORDERED, .total = 3,
                                 .size = 3 };
-  guint8 buffer[64];
+  guint8 buffer[128];
   sqx_writer writer = { buffer, 0, sizeof buffer };
   guint64 written;
 
+  g_assert_true (sqx_write_message (&writer, &header, (const guint8 *) "abc", &written));
+  BYTES (&writer, 0x19, 2, 0x40, 64, 3, 'a', 'b', 'c');
+
+  /* The length takes the last byte. */
+  writer = (sqx_writer) { buffer, 0, 8 };
   g_assert_true (sqx_write_message (&writer, &header, (const guint8 *) "abc", &written));
   BYTES (&writer, 0x19, 2, 0x40, 64, 3, 'a', 'b', 'c');
 
@@ -115,6 +120,15 @@ test_message_bytes (void)
   BYTES (&writer, 0x2e, 2, 0x40, 64, 5, 0x43, 0xe8, 0x41, 0xf4, 2, 'x', 'y');
   g_assert_cmpuint (written, ==, 2);
   check_truncations (&writer);
+
+  /* A length of two bytes has no room but one is left: PADDING in front. */
+  header = (sqx_message_header) { .total = 64, .size = 64 };
+  writer = (sqx_writer) { buffer, 0, 68 };
+  g_assert_true (sqx_write_message (&writer, &header, payload, &written));
+  g_assert_cmpuint (written, ==, 64);
+  g_assert_cmpuint (writer.size, ==, 68);
+  g_assert_cmpmem (buffer, 4, ((const guint8[]) { 0x00, 0x10, 0, 0 }), 4);
+  g_assert_cmpmem (buffer + 4, 64, payload, 64);
 
   /* Flags that the writer chooses are not taken from the caller. */
   header = (sqx_message_header) { .flags = 0xff & ~SQX_WIRE_REPLY };

@@ -114,6 +114,11 @@ test_plain (void)
   g_assert_cmpuint (copy.destination_epoch, ==, header.destination_epoch);
   g_assert_cmpuint (copy.number, ==, header.number);
 
+  writer = (sqx_writer) { buffer, 5, sizeof buffer };
+  g_assert_true (sqx_write_plain (&writer, &header));
+  g_assert_cmpuint (writer.size, ==, 5 + SQX_PLAIN_HEADER);
+  g_assert_cmpmem (buffer + 5, 5, buffer, 5);
+
   for (gsize size = 0; size < SQX_PLAIN_HEADER; size++)
     g_assert_false (sqx_decode_plain (buffer, size, &copy));
   g_assert_true (sqx_decode_plain (buffer, sizeof buffer, &copy));
@@ -218,6 +223,12 @@ test_close_cut (void)
   g_assert_true (sqx_write_close (&writer, 0, ascii, 400));
   g_assert_cmpuint (writer.size, ==, 4 + 255);
   check_truncations (&writer);
+
+  /* The longest one that is not; the byte after it is not looked at. */
+  ascii[255] = (char) 0x80;
+  writer.size = 0;
+  g_assert_true (sqx_write_close (&writer, 0, ascii, 255));
+  g_assert_cmpuint (writer.size, ==, 4 + 255);
 
   /* 1 + 84 * 3 is 253: the character over bytes 253 to 255 does not go with it. */
   for (guint i = 0; i < 100; i++)
