@@ -84,7 +84,8 @@ sqx_conn_fail (sqx_conn   *conn,
     return;
   conn->closing.code = code;
   set_reason (&conn->closing, (const uint8_t *) reason, reason ? strlen (reason) : 0);
-  enter_closing (conn, now, error, error);
+  /* Closed by the program itself: no error, but its waits end all the same. */
+  enter_closing (conn, now, error, error == SQX_ERR_CLOSED ? SQX_OK : error);
 }
 
 void
@@ -195,33 +196,15 @@ sqx_conn_closing_timeouts (sqx_conn *conn,
 }
 
 void
-sqx_conn_close (sqx_conn   *conn,
-                uint64_t    now,
-                uint64_t    code,
-                const char *reason)
+sqx_conn_begin_close (sqx_conn   *conn,
+                      uint64_t    now,
+                      uint64_t    code,
+                      const char *reason)
 {
-  if (conn->state >= SQX_STATE_FINISHING)
-    return;
   conn->closing.code = code;
   conn->closing.error = SQX_ERR_CLOSED;
   set_reason (&conn->closing, (const uint8_t *) reason, reason ? strlen (reason) : 0);
   sqx_conn_set_state (conn, SQX_STATE_FINISHING);
   sqx_timers_set (&conn->timers, SQX_TIMER_CLOSE, sqx_time_add (now, conn->config.close_timeout));
   sqx_session_close (&conn->session, now);
-  sqx_conn_check_finished (conn, now);
-  sqx_conn_update_timers (conn, now);
-}
-
-void
-sqx_conn_abort (sqx_conn   *conn,
-                uint64_t    now,
-                uint64_t    code,
-                const char *reason)
-{
-  if (sqx_conn_is_over (conn))
-    return;
-  conn->closing.code = code;
-  set_reason (&conn->closing, (const uint8_t *) reason, reason ? strlen (reason) : 0);
-  enter_closing (conn, now, SQX_ERR_CLOSED, SQX_OK);
-  sqx_conn_update_timers (conn, now);
 }

@@ -62,9 +62,6 @@ struct sqx_conn
 /* Puts in what was left to the core. */
 void sqx_config_fill     (sqx_config *config);
 bool sqx_config_is_valid (const sqx_config *config);
-
-/* sqx-conn.c */
-
 /* After anything that may have changed what is queued or open. */
 void sqx_conn_settle     (sqx_conn *conn, uint64_t now);
 
@@ -79,7 +76,9 @@ void sqx_conn_heard_peer    (sqx_conn *conn, uint64_t now);
 
 bool sqx_conn_is_over       (const sqx_conn *conn); /* CLOSING or later */
 void sqx_conn_set_state     (sqx_conn *conn, sqx_state state); /* only onwards */
-/* The connection failed here: tells the peer by CLOSE, and every wait. */
+/* Begins an orderly close. */
+void sqx_conn_begin_close   (sqx_conn *conn, uint64_t now, uint64_t code, const char *reason);
+/* The connection failed here, or the program aborts it (CLOSED): tells the peer by CLOSE, and every wait. */
 void sqx_conn_fail          (sqx_conn *conn, uint64_t now, sqx_result error, uint64_t code,
                              const char *reason);
 /* Nobody is there: tells every wait, and nobody else. */
@@ -92,10 +91,3 @@ void sqx_conn_answer_close  (sqx_conn *conn, bool has_close);
 /* Ends an orderly close if nothing is left to be done, and the connection if memory ran out. */
 void sqx_conn_check_finished (sqx_conn *conn, uint64_t now);
 void sqx_conn_closing_timeouts (sqx_conn *conn, uint64_t now);
-
-/* sqx-transmit.c */
-
-/* Bytes that HELLO takes in a packet: 0 when packets need none any more. */
-size_t sqx_conn_hello_size  (const sqx_conn *conn);
-/* Whether unconfirmed datagrams wait that could go out. */
-bool sqx_conn_datagrams_due (const sqx_conn *conn);

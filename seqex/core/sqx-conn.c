@@ -105,19 +105,6 @@ check_payload (sqx_conn          *conn,
   return SQX_OK;
 }
 
-void
-sqx_conn_settle (sqx_conn *conn,
-                 uint64_t  now)
-{
-  if (conn->was_full && sqx_conn_is_writable (conn))
-    {
-      conn->was_full = false;
-      sqx_events_push (&conn->events, &conn->writable_event, SQX_EVENT_WRITABLE);
-    }
-  sqx_conn_check_finished (conn, now);
-  sqx_conn_update_timers (conn, now);
-}
-
 static sqx_result
 submit (sqx_conn          *conn,
         uint64_t           now,
@@ -273,6 +260,28 @@ sqx_conn_send_datagram (sqx_conn          *conn,
   return result;
 }
 
+void
+sqx_conn_close (sqx_conn   *conn,
+                uint64_t    now,
+                uint64_t    code,
+                const char *reason)
+{
+  if (conn->state >= SQX_STATE_FINISHING)
+    return;
+  sqx_conn_begin_close (conn, now, code, reason);
+  sqx_conn_settle (conn, now);
+}
+
+void
+sqx_conn_abort (sqx_conn   *conn,
+                uint64_t    now,
+                uint64_t    code,
+                const char *reason)
+{
+  sqx_conn_fail (conn, now, SQX_ERR_CLOSED, code, reason);
+  sqx_conn_settle (conn, now);
+}
+
 /* Events ------------------------------------------------------------------------------- */
 
 static void
@@ -306,7 +315,7 @@ fill_cancelled_event (sqx_incoming *message,
                       sqx_event    *event)
 {
   event->id = (sqx_message_id) { message->incarnation, message->channel_id, message->number };
-  sqx_incoming_free_if_done (message);
+  sqx_received_free_if_done (message);
 }
 
 bool

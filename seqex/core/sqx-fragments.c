@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sqx-fragments.h"
 
-#include "sqx-session.h"
+#include "sqx-channels.h"
 
 /* The bytes that acknowledgements are counted in. An empty message counts as one byte, so that it
  * too can be unsent, lost and acknowledged. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sqx-handover.h"
 
-#include "sqx-session.h"
+#include "sqx-channels.h"
 
 /* Queues ------------------------------------------------------------------------------- */
 
@@ -109,8 +109,8 @@ sqx_handover_end (sqx_incoming  *message,
   if (message->state == SQX_INCOMING_TAKEN)
     session->taken--;
   sqx_node_unlink (&message->node);
-  sqx_incoming_return_bytes (message, now);
-  sqx_incoming_drop_body (message);
+  sqx_received_return_bytes (message, now);
+  sqx_received_drop_body (message);
   message->state = SQX_INCOMING_ENDED;
   message->reason = (uint8_t) reason;
   if (!sqx_ends_add (&session->ends, message->channel, reason, message->number, at))
@@ -135,7 +135,7 @@ sqx_handover_settle (sqx_incoming *message,
   session->open_incoming--;
   message->session = NULL;
   message->channel = NULL;
-  sqx_incoming_free_if_done (message);
+  sqx_received_free_if_done (message);
 }
 
 void
@@ -236,10 +236,10 @@ sqx_handover_take (sqx_incoming *message,
   fill (message, out);
   if (message->session == NULL)
     {
-      sqx_incoming_free_if_done (message);
+      sqx_received_free_if_done (message);
       return;
     }
-  sqx_incoming_return_bytes (message, now);
+  sqx_received_return_bytes (message, now);
   become_taken (message, now);
 }
 
@@ -251,7 +251,7 @@ sqx_handover_take_reply (sqx_incoming *message,
   message->wait = NULL;
   fill (message, out);
   if (message->session == NULL)
-    sqx_incoming_free_if_done (message);
+    sqx_received_free_if_done (message);
   else
     become_taken (message, now);
 }

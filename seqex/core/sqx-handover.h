@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "sqx-incoming.h"
+#include "sqx-received.h"
 #include "sqx-sent.h"
 
 /* Puts a delivered initial message where the program finds it. */

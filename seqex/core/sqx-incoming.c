@@ -3,34 +3,11 @@
 
 #include <stdlib.h>
 
+#include "sqx-channels.h"
 #include "sqx-handover.h"
-#include "sqx-session.h"
+#include "sqx-outgoing.h"
 
 /* Bytes and ranges ----------------------------------------------------------------------- */
-
-void
-sqx_incoming_return_bytes (sqx_incoming *message,
-                           uint64_t      now)
-{
-  sqx_session *session = message->session;
-
-  if (message->returned)
-    return;
-  message->returned = true;
-  sqx_credit_return_bytes (&session->credit, now, sqx_message_cost (message->total),
-                           *session->rtt);
-}
-
-/* Gives up what has arrived: nobody will read it. */
-void
-sqx_incoming_drop_body (sqx_incoming *message)
-{
-  sqx_session *session = message->session;
-
-  session->held -= message->body.capacity;
-  session->fragment_ranges -= message->body.ranges.count;
-  sqx_reassembly_clear (&message->body);
-}
 
 /* Puts bytes in, and keeps the session's account of what that holds. */
 static sqx_reassembly_result
@@ -63,22 +40,6 @@ typedef struct
   bool ordered;
   bool final;
 } message_facts;
-
-void
-sqx_incoming_free (sqx_incoming *message)
-{
-  assert (!sqx_node_linked (&message->node) && !sqx_event_node_pending (&message->event));
-  sqx_reassembly_clear (&message->body);
-  free (message);
-}
-
-void
-sqx_incoming_free_if_done (sqx_incoming *message)
-{
-  if (message->session == NULL && message->wait == NULL &&
-      !sqx_node_linked (&message->node) && !sqx_event_node_pending (&message->event))
-    sqx_incoming_free (message);
-}
 
 static sqx_result
 violation (sqx_session *session,
@@ -183,7 +144,7 @@ deliver_reply (sqx_incoming *message,
   sqx_session *session = message->session;
   sqx_outgoing *answered = sqx_index_lookup (&message->channel->outgoing, message->reply_to);
 
-  sqx_incoming_return_bytes (message, now);
+  sqx_received_return_bytes (message, now);
   if (answered == NULL || answered->final)
     {
       session->counters->stray_reply++;
@@ -475,5 +436,5 @@ sqx_incoming_detach (sqx_incoming *message,
   sqx_index_remove (&message->channel->incoming, message->number);
   message->session = NULL;
   message->channel = NULL;
-  sqx_incoming_free_if_done (message);
+  sqx_received_free_if_done (message);
 }

@@ -55,10 +55,10 @@ sqx_link_init (sqx_link         *link,
 {
   memset (link, 0, sizeof *link);
   link->session = session;
-  link->datagram = config->max_datagram_size;
+  link->datagram = SQX_MIN (config->max_datagram_size, SQX_DATAGRAM_DEFAULT);
   sqx_acks_init (&link->acks, config->ack_delay);
   sqx_recovery_init (&link->recovery, &listener, link, config->controller, first_number,
-                     link->datagram);
+                     config->max_datagram_size);
   draw_skip (link, config);
 }
 

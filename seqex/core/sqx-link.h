@@ -16,7 +16,8 @@ typedef struct
   sqx_acks      acks;
   sqx_recovery  recovery;
   uint64_t      rtt;         /* smoothed, 0 before the first sample: what the session looks at */
-  size_t        datagram;    /* datagrams are at most this large */
+  size_t        datagram;    /* datagrams are at most this large; until HELLO tells how large
+                              * ones the peer takes, no larger than any path carries */
   bool          hello_due;   /* HELLO must go out now */
   bool          hello_acked; /* the peer has it */
   bool          ping_due;

@@ -107,6 +107,9 @@ sqx_conn_handle_timeout (sqx_conn *conn,
       if (sqx_timers_expired (timers, SQX_TIMER_RECOVERY, now))
         {
           sqx_recovery_on_timeout (&conn->link.recovery, now);
+          /* Nobody answered yet: perhaps the peer takes small datagrams only. */
+          if (!conn->peer_known)
+            conn->link.datagram = SQX_DATAGRAM_MIN;
           /* What was given up as lost leaves nothing in flight that asks after the peer. */
           update_keepalive (conn);
         }

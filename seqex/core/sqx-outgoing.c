@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
+#include "sqx-channels.h"
 #include "sqx-fragments.h"
 #include "sqx-handover.h"
-#include "sqx-session.h"
 
 /* What a close waits for: replies, and messages that await nothing but their receipt. */
 static bool
@@ -277,7 +277,7 @@ sqx_outgoing_cancel (sqx_outgoing *message,
           sqx_handover_end (reply, now, SQX_END_CANCELLED);
         }
       else if (reply != NULL)
-        sqx_incoming_free (reply);
+        sqx_received_free (reply);
       free_if_done (message);
     }
   else if (message->begun)

@@ -343,8 +343,8 @@ sqx_conn_handle_datagram (sqx_conn      *conn,
     conn->counters.truncated++;
   else if (header.instance != conn->plain.instance)
     conn->counters.foreign++;
-  else if (size > conn->config.max_datagram_size)
-    conn->counters.oversized++;
+  else if (size > SQX_MAX (conn->config.max_datagram_size, SQX_DATAGRAM_DEFAULT))
+    conn->counters.oversized++; /* the peer cannot know of a lower limit before HELLO */
   else
     {
       reader.at = data + SQX_PLAIN_HEADER;

@@ -475,7 +475,8 @@ owe_probes (sqx_recovery *recovery,
   uint64_t number = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
   const sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
 
-  recovery->probes = recovery->pto_count == 0 ? 1 : 2;
+  /* Two raise the odds on a lossy path; after a few expiries the path is dead rather than lossy. */
+  recovery->probes = recovery->pto_count == 1 || recovery->pto_count == 2 ? 2 : 1;
   recovery->pto_count++;
   recovery->probe_timeouts++;
   recovery->pto_start = now;

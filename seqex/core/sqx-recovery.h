@@ -74,8 +74,8 @@ sqx_result sqx_recovery_on_ack (sqx_recovery *recovery, uint64_t now, const sqx_
 
 /* The time of the time threshold or of the probe time-out, SQX_TIME_NEVER if nothing is in flight. */
 uint64_t sqx_recovery_deadline (const sqx_recovery *recovery);
-/* After the deadline: declares what is lost, or else owes one probe (two from the second expiry
- * in a row), backs off, and calls `lost` for the records of the oldest outstanding ack-eliciting
+/* After the deadline: declares what is lost, or else owes one probe (two at the second and
+ * third expiry in a row), backs off, and calls `lost` for the records of the oldest outstanding ack-eliciting
  * packet, which stays outstanding, so that the probe carries what matters most. */
 void     sqx_recovery_on_timeout (sqx_recovery *recovery, uint64_t now);
 /* The probe time-out without back-off, for the lifetimes that are counted in it. */

@@ -44,7 +44,7 @@ free_queue (sqx_node *list)
   while ((first = sqx_list_first (list)) != NULL)
     {
       sqx_node_unlink (first);
-      sqx_incoming_free_if_done (SQX_CONTAINER (first, sqx_incoming, node));
+      sqx_received_free_if_done (SQX_CONTAINER (first, sqx_incoming, node));
     }
 }
 
@@ -101,44 +101,6 @@ sqx_session_detach (sqx_session *session,
 }
 
 /* Channels ----------------------------------------------------------------------------- */
-
-sqx_channel *
-sqx_session_find_channel (const sqx_session *session,
-                          uint64_t           id)
-{
-  return id < session->n_channels ? session->channels[id] : NULL;
-}
-
-sqx_channel *
-sqx_session_channel (sqx_session *session,
-                     uint32_t     id)
-{
-  assert (id < session->config->max_channels);
-  if (id >= session->n_channels)
-    {
-      uint32_t count = SQX_MIN (SQX_MAX (id + 1, 2 * session->n_channels),
-                                session->config->max_channels);
-      sqx_channel **channels = realloc (session->channels, count * sizeof *channels);
-
-      if (channels == NULL)
-        return NULL;
-      memset (channels + session->n_channels, 0,
-              (count - session->n_channels) * sizeof *channels);
-      session->channels = channels;
-      session->n_channels = count;
-    }
-  if (session->channels[id] == NULL)
-    session->channels[id] = sqx_channel_new (id);
-  return session->channels[id];
-}
-
-sqx_channel *
-sqx_session_queue_of (sqx_session *session,
-                      sqx_channel *channel)
-{
-  /* Channel 0 exists from the first message on: see sqx_session_handle_frame(). */
-  return channel->opened ? channel : session->channels[0];
-}
 
 void
 sqx_session_open_channel (sqx_session *session,

@@ -62,6 +62,19 @@ sqx_config_is_valid (const sqx_config *config)
 
 /* Settings ----------------------------------------------------------------------------- */
 
+void
+sqx_conn_settle (sqx_conn *conn,
+                 uint64_t  now)
+{
+  if (conn->was_full && sqx_conn_is_writable (conn))
+    {
+      conn->was_full = false;
+      sqx_events_push (&conn->events, &conn->writable_event, SQX_EVENT_WRITABLE);
+    }
+  sqx_conn_check_finished (conn, now);
+  sqx_conn_update_timers (conn, now);
+}
+
 static sqx_result
 get_channel (sqx_conn     *conn,
              uint32_t      id,
@@ -257,14 +270,6 @@ uint64_t
 sqx_conn_peer_max_message_size (const sqx_conn *conn)
 {
   return conn->peer_known ? conn->session.credit.peer_max_message : 0;
-}
-
-size_t
-sqx_conn_max_datagram_payload (const sqx_conn *conn)
-{
-  size_t room = conn->link.datagram - SQX_PLAIN_HEADER - sqx_conn_hello_size (conn);
-
-  return room - 1;
 }
 
 const char *

@@ -33,8 +33,9 @@ needs_hello (const sqx_conn *conn)
   return !conn->peer_known || !conn->link.hello_acked;
 }
 
-size_t
-sqx_conn_hello_size (const sqx_conn *conn)
+/* What it takes in a packet: 0 when packets need none any more. */
+static size_t
+hello_size (const sqx_conn *conn)
 {
   uint8_t parameters[SQX_HELLO_MAX];
   size_t size;
@@ -52,6 +53,14 @@ pack_hello (sqx_conn   *conn,
   uint8_t parameters[SQX_HELLO_MAX];
 
   sqx_write_hello (&packet->writer, parameters, encode_hello (conn, parameters));
+}
+
+size_t
+sqx_conn_max_datagram_payload (const sqx_conn *conn)
+{
+  size_t room = conn->link.datagram - SQX_PLAIN_HEADER - hello_size (conn);
+
+  return room - 1;
 }
 
 /* Packets ------------------------------------------------------------------------------ */
@@ -130,8 +139,8 @@ transmit_close (sqx_conn *conn,
   return end_packet (conn, now, &packet, true);
 }
 
-bool
-sqx_conn_datagrams_due (const sqx_conn *conn)
+static bool
+datagrams_due (const sqx_conn *conn)
 {
   size_t next = sqx_datagrams_next_size (&conn->datagrams);
 
@@ -154,7 +163,7 @@ eliciting_due (const sqx_conn *conn,
   const sqx_link *link = &conn->link;
 
   return link->hello_due || link->ping_due || must_introduce (conn) || link->recovery.probes > 0 ||
-         sqx_session_due (&conn->session, now) || sqx_conn_datagrams_due (conn);
+         sqx_session_due (&conn->session, now) || datagrams_due (conn);
 }
 
 static void

@@ -203,7 +203,8 @@ typedef struct
   uint32_t epoch;
   uint32_t first_packet_number;
 
-  uint32_t max_datagram_size; /* largest datagram sent and accepted, SQX_DATAGRAM_MIN … _MAX */
+  uint32_t max_datagram_size; /* largest datagram sent, SQX_DATAGRAM_MIN … _MAX; also the
+                               * largest accepted, but SQX_DATAGRAM_DEFAULT always is */
   uint64_t max_message_size;  /* accepted from the peer, SQX_MESSAGE_MAX_MIN … _MAX */
   uint64_t byte_window;       /* at least 2 * (max_message_size + overhead); 0: that, or
                                * SQX_WINDOW_DEFAULT if more */

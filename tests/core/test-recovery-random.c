@@ -207,7 +207,8 @@ oracle_timeout (Oracle  *o,
     {
       guint i = 0;
 
-      o->probes = o->pto_count++ == 0 ? 1 : 2;
+      o->probes = o->pto_count == 1 || o->pto_count == 2 ? 2 : 1;
+      o->pto_count++;
       o->pto_start = now;
       while (PACKET (o, i)->state != SQX_SENT_OUTSTANDING || !PACKET (o, i)->eliciting)
         i++;

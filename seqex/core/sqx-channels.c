@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sqx-channels.h"
+
+#include <stdlib.h>
+
+sqx_channel *
+sqx_session_find_channel (const sqx_session *session,
+                          uint64_t           id)
+{
+  return id < session->n_channels ? session->channels[id] : NULL;
+}
+
+sqx_channel *
+sqx_session_channel (sqx_session *session,
+                     uint32_t     id)
+{
+  assert (id < session->config->max_channels);
+  if (id >= session->n_channels)
+    {
+      uint32_t count = SQX_MIN (SQX_MAX (id + 1, 2 * session->n_channels),
+                                session->config->max_channels);
+      sqx_channel **channels = realloc (session->channels, count * sizeof *channels);
+
+      if (channels == NULL)
+        return NULL;
+      memset (channels + session->n_channels, 0,
+              (count - session->n_channels) * sizeof *channels);
+      session->channels = channels;
+      session->n_channels = count;
+    }
+  if (session->channels[id] == NULL)
+    session->channels[id] = sqx_channel_new (id);
+  return session->channels[id];
+}
+
+sqx_channel *
+sqx_session_queue_of (sqx_session *session,
+                      sqx_channel *channel)
+{
+  /* Channel 0 exists from the first message on: see sqx_session_handle_frame(). */
+  return channel->opened ? channel : session->channels[0];
+}
