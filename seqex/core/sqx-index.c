@@ -179,6 +179,11 @@ settle (sqx_index *index)
   while (index->slots[index->tail - 1].item == NULL)
     index->tail--;
 
+  /* No more holes than items, so that walking over holes costs no more than what is open. A block
+   * is squeezed only after as many removals as it has items left. */
+  if (index->tail - index->head > 2 * index->live + FIRST_CAPACITY)
+    compact (index);
+
   if (index->capacity > FIRST_CAPACITY && index->live <= index->capacity / 8)
     {
       compact (index);
