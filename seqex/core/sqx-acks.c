@@ -57,7 +57,10 @@ sqx_acks_verdict
 sqx_acks_check (const sqx_acks *acks,
                 uint64_t        number)
 {
-  if (number < acks->floor)
+  /* So far ahead is only what came before 0: the peer's numbers wrapped before the first packet of
+   * it that arrived. As its own it would hide that everything after it is known. */
+  if (number < acks->floor ||
+      (acks->received.count > 0 && number > expected (acks) + (UINT64_C (1) << 31)))
     return SQX_ACKS_OLD;
   return sqx_ranges_contains (&acks->received, number) ? SQX_ACKS_DUPLICATE : SQX_ACKS_NEW;
 }
