@@ -1,0 +1,762 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The properties of SeqexConnection, with their accessors.
+ */
+#include "config.h"
+
+#include "seqex-connection-private.h"
+
+#include "seqex-debug-private.h"
+#include "seqex-enum-types.h"
+#include "seqex-statistics-private.h"
+
+typedef enum
+{
+  PROP_STATE = 1,
+  PROP_SOCKET,
+  PROP_TRANSPORT,
+  PROP_REMOTE_ADDRESS,
+  PROP_APPLICATION_ID,
+  PROP_INSTANCE,
+  PROP_ACCEPTS_MESSAGES,
+  PROP_TIMEOUT,
+  PROP_KEEPALIVE_INTERVAL,
+  PROP_IDLE_TIMEOUT,
+  PROP_MAX_MESSAGE_SIZE,
+  PROP_MAX_DATAGRAM_SIZE,
+  PROP_MAX_QUEUED_BYTES,
+  PROP_QUEUED_BYTES,
+  PROP_WRITABLE,
+  PROP_ROUND_TRIP_TIME,
+  PROP_STATISTICS,
+} SeqexConnectionProperty;
+
+static GParamSpec *properties[PROP_STATISTICS + 1];
+
+static void
+seqex_connection_get_property (GObject    *object,
+                               guint       prop_id,
+                               GValue     *value,
+                               GParamSpec *pspec)
+{
+  SeqexConnection *self = SEQEX_CONNECTION (object);
+
+  switch ((SeqexConnectionProperty) prop_id)
+    {
+    case PROP_STATE:
+      g_value_set_enum (value, self->state);
+      break;
+    case PROP_SOCKET:
+      g_value_set_object (value, self->socket);
+      break;
+    case PROP_TRANSPORT:
+      g_value_set_object (value, self->transport);
+      break;
+    case PROP_REMOTE_ADDRESS:
+      g_value_set_object (value, self->remote_address);
+      break;
+    case PROP_APPLICATION_ID:
+      g_value_set_string (value, self->application_id);
+      break;
+    case PROP_INSTANCE:
+      g_value_set_uint (value, self->config.instance);
+      break;
+    case PROP_ACCEPTS_MESSAGES:
+      g_value_set_boolean (value, self->config.accepts_messages);
+      break;
+    case PROP_TIMEOUT:
+      g_value_set_uint (value, self->port.timeout);
+      break;
+    case PROP_KEEPALIVE_INTERVAL:
+      g_value_set_uint (value, seqex_connection_get_keepalive_interval (self));
+      break;
+    case PROP_IDLE_TIMEOUT:
+      g_value_set_uint (value, seqex_connection_get_idle_timeout (self));
+      break;
+    case PROP_MAX_MESSAGE_SIZE:
+      g_value_set_uint64 (value, self->config.max_message_size);
+      break;
+    case PROP_MAX_DATAGRAM_SIZE:
+      g_value_set_uint (value, self->config.max_datagram_size);
+      break;
+    case PROP_MAX_QUEUED_BYTES:
+      g_value_set_uint64 (value, self->config.queue_limit);
+      break;
+    case PROP_QUEUED_BYTES:
+      g_value_set_uint64 (value, seqex_connection_get_queued_bytes (self));
+      break;
+    case PROP_WRITABLE:
+      g_value_set_boolean (value, seqex_connection_get_writable (self));
+      break;
+    case PROP_ROUND_TRIP_TIME:
+      g_value_set_uint64 (value, seqex_connection_get_round_trip_time (self));
+      break;
+    case PROP_STATISTICS:
+      g_value_take_boxed (value, seqex_connection_get_statistics (self));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+seqex_connection_set_property (GObject      *object,
+                               guint         prop_id,
+                               const GValue *value,
+                               GParamSpec   *pspec)
+{
+  SeqexConnection *self = SEQEX_CONNECTION (object);
+
+  switch ((SeqexConnectionProperty) prop_id)
+    {
+    case PROP_SOCKET:
+      self->socket = g_value_dup_object (value);
+      break;
+    case PROP_TRANSPORT:
+      self->transport = g_value_dup_object (value);
+      break;
+    case PROP_APPLICATION_ID:
+      self->application_id = g_value_dup_string (value);
+      break;
+    case PROP_INSTANCE:
+      self->config.instance = g_value_get_uint (value);
+      break;
+    case PROP_MAX_DATAGRAM_SIZE:
+      self->config.max_datagram_size = g_value_get_uint (value);
+      break;
+    case PROP_ACCEPTS_MESSAGES:
+      seqex_connection_set_accepts_messages (self, g_value_get_boolean (value));
+      break;
+    case PROP_TIMEOUT:
+      seqex_connection_set_timeout (self, g_value_get_uint (value));
+      break;
+    case PROP_KEEPALIVE_INTERVAL:
+      seqex_connection_set_keepalive_interval (self, g_value_get_uint (value));
+      break;
+    case PROP_IDLE_TIMEOUT:
+      seqex_connection_set_idle_timeout (self, g_value_get_uint (value));
+      break;
+    case PROP_MAX_MESSAGE_SIZE:
+      seqex_connection_set_max_message_size (self, g_value_get_uint64 (value));
+      break;
+    case PROP_MAX_QUEUED_BYTES:
+      seqex_connection_set_max_queued_bytes (self, g_value_get_uint64 (value));
+      break;
+    case PROP_STATE:
+    case PROP_REMOTE_ADDRESS:
+    case PROP_QUEUED_BYTES:
+    case PROP_WRITABLE:
+    case PROP_ROUND_TRIP_TIME:
+    case PROP_STATISTICS:
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+install_fixed_properties (void)
+{
+  const GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+  const GParamFlags construct = G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS;
+
+  /**
+   * SeqexConnection:socket: (getter get_socket)
+   *
+   * The connected datagram socket that the connection uses: UDP, or one of a pair of Unix datagram
+   * sockets. `NULL` if [property@Seqex.Connection:transport] is something else.
+   */
+  properties[PROP_SOCKET] = g_param_spec_object ("socket", NULL, NULL, G_TYPE_SOCKET, construct);
+
+  /**
+   * SeqexConnection:transport: (getter get_transport)
+   *
+   * What carries the connection's datagrams to the peer and back: the socket, or anything else that
+   * keeps them whole and private, such as a DTLS connection.
+   */
+  properties[PROP_TRANSPORT] = g_param_spec_object ("transport", NULL, NULL, G_TYPE_DATAGRAM_BASED,
+                                                    construct);
+
+  /**
+   * SeqexConnection:remote-address: (getter get_remote_address)
+   *
+   * The peer's address, if there is a socket.
+   */
+  properties[PROP_REMOTE_ADDRESS] = g_param_spec_object ("remote-address", NULL, NULL,
+                                                         G_TYPE_SOCKET_ADDRESS, readable);
+
+  /**
+   * SeqexConnection:application-id: (getter get_application_id)
+   *
+   * A name of what is spoken on the connection, of at most 255 bytes. `NULL` is the empty name.
+   *
+   * Two peers with different names refuse each other with %SEQEX_ERROR_APPLICATION_MISMATCH. A name
+   * like `org.example.Chess/2` says what is meant, and which version of it.
+   */
+  properties[PROP_APPLICATION_ID] = g_param_spec_string ("application-id", NULL, NULL, NULL,
+                                                         construct);
+
+  /**
+   * SeqexConnection:instance: (getter get_instance)
+   *
+   * A number that both peers agree on, and that every datagram carries.
+   *
+   * It tells apart connections whose datagrams travel together, for example through one tunnel.
+   */
+  properties[PROP_INSTANCE] = g_param_spec_uint ("instance", NULL, NULL, 0, G_MAXUINT32, 0,
+                                                 construct);
+
+  /**
+   * SeqexConnection:max-datagram-size: (getter get_max_datagram_size)
+   *
+   * The size of the largest datagram that is sent and accepted, in bytes, without the headers of
+   * UDP and IP.
+   *
+   * The default is what every path through the internet carries. Where the path is known to carry
+   * more, as on the loopback device or in a pair of Unix sockets, larger ones are faster. Both
+   * peers should use the same size: a larger one than the own is not accepted.
+   */
+  properties[PROP_MAX_DATAGRAM_SIZE] = g_param_spec_uint ("max-datagram-size", NULL, NULL,
+                                                          SQX_DATAGRAM_MIN, SQX_DATAGRAM_MAX,
+                                                          SQX_DATAGRAM_DEFAULT, construct);
+}
+
+static void
+install_settings (void)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS;
+
+  /**
+   * SeqexConnection:accepts-messages: (getter get_accepts_messages) (setter set_accepts_messages)
+   *
+   * Whether the peer may start exchanges.
+   *
+   * If not, its messages are ended at once, those that wait for somebody to take them included; the
+   * peer gets %SEQEX_ERROR_UNHANDLED. Replies are not concerned.
+   */
+  properties[PROP_ACCEPTS_MESSAGES] = g_param_spec_boolean ("accepts-messages", NULL, NULL, TRUE,
+                                                            flags);
+
+  /**
+   * SeqexConnection:timeout: (getter get_timeout) (setter set_timeout)
+   *
+   * How long a message that is sent waits for its outcome, in milliseconds; 0 for as long as the
+   * connection lasts.
+   *
+   * After that the message is cancelled, at the peer, too, and the operation fails with
+   * %G_IO_ERROR_TIMED_OUT. A change concerns what is sent afterwards. Every channel has a time-out
+   * of its own.
+   */
+  properties[PROP_TIMEOUT] = g_param_spec_uint ("timeout", NULL, NULL, 0, G_MAXUINT, 0, flags);
+
+  /**
+   * SeqexConnection:keepalive-interval:
+   *
+   * After how many milliseconds of silence the peer is asked whether it is still there, while
+   * something is open; 0 for never. With nothing open a connection is silent.
+   */
+  properties[PROP_KEEPALIVE_INTERVAL] =
+    g_param_spec_uint ("keepalive-interval", NULL, NULL, 0, G_MAXUINT,
+                       SQX_KEEPALIVE_DEFAULT / SQX_MILLISECOND, flags);
+
+  /**
+   * SeqexConnection:idle-timeout: (getter get_idle_timeout) (setter set_idle_timeout)
+   *
+   * After how many milliseconds of silence the peer is given up, while something is open; 0 for
+   * never, at least 10.
+   *
+   * The connection then fails with %SEQEX_ERROR_CONNECTION_LOST. The smaller value of the two peers
+   * holds.
+   */
+  properties[PROP_IDLE_TIMEOUT] = g_param_spec_uint ("idle-timeout", NULL, NULL, 0, G_MAXUINT,
+                                                     SQX_IDLE_DEFAULT / SQX_MILLISECOND, flags);
+
+  /**
+   * SeqexConnection:max-message-size: (getter get_max_message_size) (setter set_max_message_size)
+   *
+   * The size of the largest message that the peer may send, in bytes, from 16 KiB to 256 MiB.
+   *
+   * The memory that the peer can make this side use grows with it. It can be set until the first
+   * datagram is sent or received: best right after construction.
+   */
+  properties[PROP_MAX_MESSAGE_SIZE] =
+    g_param_spec_uint64 ("max-message-size", NULL, NULL, SQX_MESSAGE_MAX_MIN, SQX_MESSAGE_MAX_MAX,
+                         SQX_MESSAGE_MAX_DEFAULT, flags);
+
+  /**
+   * SeqexConnection:max-queued-bytes: (getter get_max_queued_bytes) (setter set_max_queued_bytes)
+   *
+   * How many bytes may wait to be sent, with 64 for each message on top of its payload.
+   *
+   * Beyond that, sending fails with %G_IO_ERROR_WOULD_BLOCK until
+   * [property@Seqex.Connection:writable] is true again.
+   */
+  properties[PROP_MAX_QUEUED_BYTES] =
+    g_param_spec_uint64 ("max-queued-bytes", NULL, NULL, 0, G_MAXUINT64, SQX_QUEUE_DEFAULT, flags);
+}
+
+static void
+install_changing_properties (void)
+{
+  const GParamFlags flags = G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS;
+
+  /**
+   * SeqexConnection:state: (getter get_state)
+   *
+   * Where the connection is in its life.
+   */
+  properties[PROP_STATE] = g_param_spec_enum ("state", NULL, NULL, SEQEX_TYPE_CONNECTION_STATE,
+                                              SEQEX_CONNECTION_STATE_CONNECTING, flags);
+
+  /**
+   * SeqexConnection:queued-bytes: (getter get_queued_bytes)
+   *
+   * How many bytes wait to be sent, with 64 for each message on top of its payload. What was begun
+   * does not count any more.
+   */
+  properties[PROP_QUEUED_BYTES] = g_param_spec_uint64 ("queued-bytes", NULL, NULL, 0, G_MAXUINT64,
+                                                       0, flags);
+
+  /**
+   * SeqexConnection:writable: (getter get_writable)
+   *
+   * Whether the queue has room. It becomes false when
+   * [property@Seqex.Connection:max-queued-bytes] is reached, and true again when half of that is
+   * free.
+   */
+  properties[PROP_WRITABLE] = g_param_spec_boolean ("writable", NULL, NULL, TRUE, flags);
+
+  /**
+   * SeqexConnection:round-trip-time: (getter get_round_trip_time)
+   *
+   * The smoothed time from here to the peer and back, in microseconds; 0 while it is not known.
+   */
+  properties[PROP_ROUND_TRIP_TIME] = g_param_spec_uint64 ("round-trip-time", NULL, NULL, 0,
+                                                          G_MAXUINT64, 0, flags);
+
+  /**
+   * SeqexConnection:statistics: (getter get_statistics)
+   *
+   * What the connection has done so far. Each reading gives new figures; there are no
+   * notifications.
+   */
+  properties[PROP_STATISTICS] = g_param_spec_boxed ("statistics", NULL, NULL, SEQEX_TYPE_STATISTICS,
+                                                    flags);
+}
+
+void
+seqex_connection_install_properties (GObjectClass *object_class)
+{
+  object_class->get_property = seqex_connection_get_property;
+  object_class->set_property = seqex_connection_set_property;
+
+  install_fixed_properties ();
+  install_settings ();
+  install_changing_properties ();
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+}
+
+static SeqexConnectionState
+find_state (SeqexConnection *self)
+{
+  if (self->driver->closed)
+    return SEQEX_CONNECTION_STATE_CLOSED;
+
+  switch (sqx_conn_state (self->driver->core))
+    {
+    case SQX_STATE_CONNECTING:
+      return SEQEX_CONNECTION_STATE_CONNECTING;
+    case SQX_STATE_CONNECTED:
+      return SEQEX_CONNECTION_STATE_CONNECTED;
+    case SQX_STATE_FINISHING:
+    case SQX_STATE_CLOSING:
+    case SQX_STATE_DRAINING:
+      return SEQEX_CONNECTION_STATE_CLOSING;
+    case SQX_STATE_CLOSED:
+      return SEQEX_CONNECTION_STATE_CLOSED;
+    }
+  g_assert_not_reached ();
+}
+
+static void
+set_state (SeqexConnection      *self,
+           SeqexConnectionState  state)
+{
+  if (self->state == state)
+    return;
+
+  g_assert (state > self->state);
+  SEQEX_NOTE (STATE, "%p: state %d", self, state);
+  self->state = state;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_STATE]);
+}
+
+void
+seqex_connection_notify_changes (SeqexConnection *self)
+{
+  guint64 queued_bytes = seqex_connection_get_queued_bytes (self);
+  guint64 round_trip_time = seqex_connection_get_round_trip_time (self);
+  gboolean writable = seqex_connection_get_writable (self);
+  GObject *object = G_OBJECT (self);
+
+  set_state (self, find_state (self));
+  if (self->queued_bytes != queued_bytes)
+    {
+      self->queued_bytes = queued_bytes;
+      g_object_notify_by_pspec (object, properties[PROP_QUEUED_BYTES]);
+    }
+  if (self->writable != writable)
+    {
+      self->writable = writable;
+      g_object_notify_by_pspec (object, properties[PROP_WRITABLE]);
+    }
+  if (self->round_trip_time != round_trip_time)
+    {
+      self->round_trip_time = round_trip_time;
+      g_object_notify_by_pspec (object, properties[PROP_ROUND_TRIP_TIME]);
+    }
+}
+
+/**
+ * seqex_connection_get_queued_bytes: (get-property queued-bytes)
+ * @self: a connection
+ *
+ * Gets how many bytes wait to be sent.
+ *
+ * Returns: the number of bytes, with 64 for each message on top of its payload
+ */
+guint64
+seqex_connection_get_queued_bytes (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  return self->driver->core != NULL ? sqx_conn_queued_bytes (self->driver->core) : 0;
+}
+
+/**
+ * seqex_connection_get_writable: (get-property writable)
+ * @self: a connection
+ *
+ * Gets whether the queue of what waits to be sent has room.
+ *
+ * Returns: whether it has
+ */
+gboolean
+seqex_connection_get_writable (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), FALSE);
+
+  return self->driver->core == NULL || sqx_conn_is_writable (self->driver->core);
+}
+
+/**
+ * seqex_connection_get_round_trip_time: (get-property round-trip-time)
+ * @self: a connection
+ *
+ * Gets the smoothed time from here to the peer and back.
+ *
+ * Returns: the time in microseconds, 0 while it is not known
+ */
+guint64
+seqex_connection_get_round_trip_time (SeqexConnection *self)
+{
+  sqx_statistics statistics = { 0 };
+
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  if (self->driver->core != NULL)
+    sqx_conn_statistics (self->driver->core, &statistics);
+  return statistics.smoothed_rtt;
+}
+
+/**
+ * seqex_connection_get_statistics: (get-property statistics)
+ * @self: a connection
+ *
+ * Gets what the connection has done so far.
+ *
+ * Returns: (transfer full): the figures of this moment
+ */
+SeqexStatistics *
+seqex_connection_get_statistics (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
+
+  return seqex_statistics_new (self->driver->core, self->driver->send_errors);
+}
+
+/**
+ * seqex_connection_get_accepts_messages: (get-property accepts-messages)
+ * @self: a connection
+ *
+ * Gets whether the peer may start exchanges.
+ *
+ * Returns: whether it may
+ */
+gboolean
+seqex_connection_get_accepts_messages (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), FALSE);
+
+  return self->config.accepts_messages;
+}
+
+/**
+ * seqex_connection_set_accepts_messages: (set-property accepts-messages)
+ * @self: a connection
+ * @accepts: whether the peer may start exchanges
+ *
+ * Sets whether the peer may start exchanges.
+ */
+void
+seqex_connection_set_accepts_messages (SeqexConnection *self,
+                                       gboolean         accepts)
+{
+  SeqexDriver *driver;
+
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+
+  driver = self->driver;
+  accepts = accepts != FALSE;
+  if (self->config.accepts_messages == accepts || !seqex_driver_check_thread (driver, G_STRFUNC))
+    return;
+
+  self->config.accepts_messages = accepts;
+  if (driver->core != NULL)
+    {
+      sqx_conn_set_accepts_messages (driver->core, seqex_driver_now (), accepts);
+      seqex_driver_mark_ready (driver);
+    }
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ACCEPTS_MESSAGES]);
+}
+
+/**
+ * seqex_connection_get_timeout: (get-property timeout)
+ * @self: a connection
+ *
+ * Gets how long a message that is sent waits for its outcome.
+ *
+ * Returns: the time-out in milliseconds, 0 for none
+ */
+guint
+seqex_connection_get_timeout (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  return self->port.timeout;
+}
+
+/**
+ * seqex_connection_set_timeout: (set-property timeout)
+ * @self: a connection
+ * @timeout: the time-out in milliseconds, 0 for none
+ *
+ * Sets how long a message that is sent from now on waits for its outcome.
+ */
+void
+seqex_connection_set_timeout (SeqexConnection *self,
+                              guint            timeout)
+{
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+
+  if (self->port.timeout == timeout)
+    return;
+
+  self->port.timeout = timeout;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_TIMEOUT]);
+}
+
+static guint
+to_milliseconds (guint64 time)
+{
+  return time == SQX_TIME_NEVER ? 0 : (guint) (time / SQX_MILLISECOND);
+}
+
+static guint64
+from_milliseconds (guint time)
+{
+  return time == 0 ? SQX_TIME_NEVER : time * SQX_MILLISECOND;
+}
+
+/**
+ * seqex_connection_get_keepalive_interval: (get-property keepalive-interval)
+ * @self: a connection
+ *
+ * Gets after how much silence the peer is asked whether it is still there.
+ *
+ * Returns: the time in milliseconds, 0 for never
+ */
+guint
+seqex_connection_get_keepalive_interval (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  return to_milliseconds (self->config.keepalive_interval);
+}
+
+/**
+ * seqex_connection_set_keepalive_interval: (set-property keepalive-interval)
+ * @self: a connection
+ * @interval: the time in milliseconds, 0 for never
+ *
+ * Sets after how much silence the peer is asked whether it is still there.
+ */
+void
+seqex_connection_set_keepalive_interval (SeqexConnection *self,
+                                         guint            interval)
+{
+  SeqexDriver *driver;
+
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+
+  driver = self->driver;
+  if (self->config.keepalive_interval == from_milliseconds (interval)
+      || !seqex_driver_check_thread (driver, G_STRFUNC))
+    return;
+
+  self->config.keepalive_interval = from_milliseconds (interval);
+  if (driver->core != NULL)
+    {
+      sqx_conn_set_keepalive (driver->core, seqex_driver_now (), self->config.keepalive_interval,
+                              self->config.keepalive_always);
+      seqex_driver_mark_ready (driver);
+    }
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_KEEPALIVE_INTERVAL]);
+}
+
+/**
+ * seqex_connection_get_idle_timeout: (get-property idle-timeout)
+ * @self: a connection
+ *
+ * Gets after how much silence the peer is given up.
+ *
+ * Returns: the time in milliseconds, 0 for never
+ */
+guint
+seqex_connection_get_idle_timeout (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  return to_milliseconds (self->config.idle_timeout);
+}
+
+/**
+ * seqex_connection_set_idle_timeout: (set-property idle-timeout)
+ * @self: a connection
+ * @timeout: the time in milliseconds, 0 for never; less than 10 is taken for 10
+ *
+ * Sets after how much silence the peer is given up.
+ */
+void
+seqex_connection_set_idle_timeout (SeqexConnection *self,
+                                   guint            timeout)
+{
+  SeqexDriver *driver;
+  guint64 time;
+
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+
+  driver = self->driver;
+  time = MAX (from_milliseconds (timeout), SQX_IDLE_MIN);
+  if (self->config.idle_timeout == time || !seqex_driver_check_thread (driver, G_STRFUNC))
+    return;
+
+  self->config.idle_timeout = time;
+  if (driver->core != NULL)
+    {
+      sqx_conn_set_idle_timeout (driver->core, seqex_driver_now (), time);
+      seqex_driver_mark_ready (driver);
+    }
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_IDLE_TIMEOUT]);
+}
+
+/**
+ * seqex_connection_get_max_message_size: (get-property max-message-size)
+ * @self: a connection
+ *
+ * Gets the size of the largest message that the peer may send.
+ *
+ * Returns: the size in bytes
+ */
+guint64
+seqex_connection_get_max_message_size (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  return self->config.max_message_size;
+}
+
+/**
+ * seqex_connection_set_max_message_size: (set-property max-message-size)
+ * @self: a connection
+ * @size: the size in bytes, from 16 KiB to 256 MiB
+ *
+ * Sets the size of the largest message that the peer may send.
+ *
+ * The peer learns it with the first datagram; to set it later is a programming error.
+ */
+void
+seqex_connection_set_max_message_size (SeqexConnection *self,
+                                       guint64          size)
+{
+  SeqexDriver *driver;
+
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+  g_return_if_fail (size >= SQX_MESSAGE_MAX_MIN && size <= SQX_MESSAGE_MAX_MAX);
+
+  driver = self->driver;
+  if (self->config.max_message_size == size || !seqex_driver_check_thread (driver, G_STRFUNC))
+    return;
+
+  if (driver->core != NULL && sqx_conn_set_max_message_size (driver->core, size) != SQX_OK)
+    {
+      g_critical ("%s() was called after the first datagram. Set the size right after the "
+                  "connection was made.", G_STRFUNC);
+      return;
+    }
+  self->config.max_message_size = size;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_MAX_MESSAGE_SIZE]);
+}
+
+/**
+ * seqex_connection_get_max_queued_bytes: (get-property max-queued-bytes)
+ * @self: a connection
+ *
+ * Gets how many bytes may wait to be sent.
+ *
+ * Returns: the number of bytes, with 64 for each message on top of its payload
+ */
+guint64
+seqex_connection_get_max_queued_bytes (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  return self->config.queue_limit;
+}
+
+/**
+ * seqex_connection_set_max_queued_bytes: (set-property max-queued-bytes)
+ * @self: a connection
+ * @bytes: the number of bytes, with 64 for each message on top of its payload
+ *
+ * Sets how many bytes may wait to be sent.
+ */
+void
+seqex_connection_set_max_queued_bytes (SeqexConnection *self,
+                                       guint64          bytes)
+{
+  SeqexDriver *driver;
+
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+
+  driver = self->driver;
+  if (self->config.queue_limit == bytes || !seqex_driver_check_thread (driver, G_STRFUNC))
+    return;
+
+  self->config.queue_limit = bytes;
+  if (driver->core != NULL)
+    {
+      sqx_conn_set_queue_limit (driver->core, bytes);
+      seqex_driver_mark_ready (driver);
+    }
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_MAX_QUEUED_BYTES]);
+}

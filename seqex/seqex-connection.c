@@ -1,0 +1,778 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "seqex-connection-private.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+#include "seqex-channel-private.h"
+#include "seqex-error-private.h"
+#include "seqex-message.h"
+
+/**
+ * SeqexConnection:
+ *
+ * The relation with one peer: messages, each exactly once, and the reply to each.
+ *
+ * [ctor@Seqex.Connection.new] makes a connection of a connected datagram socket. There is no
+ * handshake to wait for: sending works at once, and what is sent waits for the peer.
+ *
+ * [method@Seqex.Connection.send_with_reply_async] sends a message and waits for the reply to it,
+ * [method@Seqex.Connection.send_async] one that expects none. What the peer sends comes to handlers
+ * of [signal@Seqex.Connection::message], or to who calls
+ * [method@Seqex.Connection.receive_async]; until there is either, it waits, and in the end the peer
+ * is held back. Large data goes in several messages.
+ *
+ * ## Life
+ *
+ * [method@Seqex.Connection.close_async] ends a connection in good order. A connection also lives as
+ * long as an operation of it runs or a message of it exists, and until what was begun is settled.
+ * One with nothing to do is freed with its last reference, without a word to the peer; a handler
+ * does not keep it. The socket is not closed by any of this, only no longer referred to.
+ *
+ * ## Threads
+ *
+ * A connection, its channels and its messages belong to the main context that was the
+ * thread-default one when the connection was made. Every callback and every signal comes there,
+ * from an iteration of that context and never from within the call that causes it. Methods are
+ * called in the thread that runs this context; a call from another one is a programming error and
+ * gets a critical warning. There are no other threads behind it.
+ *
+ * The free function of a payload must not call this library: it may run inside of it.
+ */
+G_DEFINE_FINAL_TYPE (SeqexConnection, seqex_connection, G_TYPE_OBJECT)
+
+enum
+{
+  SIGNAL_MESSAGE,
+  SIGNAL_DATAGRAM,
+  SIGNAL_CLOSED,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+/* For the core and the driver ------------------------------------------------------------ */
+
+static void
+fill_random (void    *user_data,
+             uint8_t *bytes,
+             size_t   size)
+{
+  while (size > 0)
+    {
+      ssize_t n = getrandom (bytes, size, 0);
+
+      if (n < 0 && errno != EINTR)
+        g_error ("The system has no random numbers: %s", g_strerror (errno));
+      if (n > 0)
+        {
+          bytes += n;
+          size -= (size_t) n;
+        }
+    }
+}
+
+static void
+ref_payload (void *owner)
+{
+  g_bytes_ref (owner);
+}
+
+static void
+unref_payload (void *owner)
+{
+  g_bytes_unref (owner);
+}
+
+SeqexDriver *
+seqex_connection_get_driver (SeqexConnection *self)
+{
+  return self->driver;
+}
+
+void
+seqex_connection_emit_datagram (SeqexConnection *self,
+                                GBytes          *payload)
+{
+  g_signal_emit (self, signals[SIGNAL_DATAGRAM], 0, payload);
+}
+
+void
+seqex_connection_emit_closed (SeqexConnection *self,
+                              const GError    *error)
+{
+  g_signal_emit (self, signals[SIGNAL_CLOSED], 0, error);
+}
+
+/* GObject -------------------------------------------------------------------------------- */
+
+/* Why no connection can be made of what was given, or NULL. */
+static GError *
+check_transport (SeqexConnection *self)
+{
+  const char *application_id = self->application_id;
+
+  if (self->transport == NULL)
+    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                                "The connection has neither a socket nor a transport");
+  if (self->socket != NULL && g_socket_is_closed (self->socket))
+    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED, "The socket is closed");
+  if (self->socket != NULL && g_socket_get_socket_type (self->socket) != G_SOCKET_TYPE_DATAGRAM)
+    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                                "The socket is not a datagram socket");
+  if (self->socket != NULL && self->remote_address == NULL)
+    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
+                                "The socket is not connected to a peer");
+  if (application_id != NULL
+      && (strlen (application_id) > SQX_APPLICATION_ID_MAX
+          || !g_utf8_validate (application_id, -1, NULL)))
+    return g_error_new (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                        "An application id is UTF-8 of at most %u bytes", SQX_APPLICATION_ID_MAX);
+  return NULL;
+}
+
+static void
+seqex_connection_constructed (GObject *object)
+{
+  SeqexConnection *self = SEQEX_CONNECTION (object);
+  GError *error;
+
+  G_OBJECT_CLASS (seqex_connection_parent_class)->constructed (object);
+
+  if (self->socket != NULL)
+    g_set_object (&self->transport, G_DATAGRAM_BASED (self->socket));
+  else if (G_IS_SOCKET (self->transport))
+    self->socket = g_object_ref (G_SOCKET (self->transport));
+  if (self->socket != NULL && !g_socket_is_closed (self->socket))
+    self->remote_address = g_socket_get_remote_address (self->socket, NULL);
+
+  self->config.application_id = self->application_id;
+  error = check_transport (self);
+  if (error != NULL)
+    {
+      /* Said to the program in the first iteration of the context, and by every operation. */
+      self->state = SEQEX_CONNECTION_STATE_CLOSED;
+      seqex_driver_fail (self->driver, error);
+    }
+  else
+    seqex_driver_start (self->driver, self->transport, &self->config);
+}
+
+static void
+seqex_connection_dispose (GObject *object)
+{
+  SeqexConnection *self = SEQEX_CONNECTION (object);
+
+  seqex_driver_dispose (self->driver);
+  for (guint i = 0; i < self->channels->len; i++)
+    seqex_channel_detach (g_ptr_array_index (self->channels, i));
+  g_ptr_array_set_size (self->channels, 0);
+
+  G_OBJECT_CLASS (seqex_connection_parent_class)->dispose (object);
+}
+
+static void
+seqex_connection_finalize (GObject *object)
+{
+  SeqexConnection *self = SEQEX_CONNECTION (object);
+
+  seqex_driver_free (self->driver);
+  g_ptr_array_unref (self->channels);
+  g_clear_object (&self->remote_address);
+  g_clear_object (&self->socket);
+  g_clear_object (&self->transport);
+  g_free (self->application_id);
+
+  G_OBJECT_CLASS (seqex_connection_parent_class)->finalize (object);
+}
+
+
+static void
+install_signals (void)
+{
+  /**
+   * SeqexConnection::message:
+   * @self: the connection
+   * @message: what arrived
+   *
+   * A message of the peer that starts an exchange, on channel 0 or on a channel that is not open.
+   *
+   * A handler that returns `TRUE` has taken the message, and answers it when it likes; no other
+   * handler sees it. If every handler returns `FALSE`, the message is ended after the emission, and
+   * a peer that waits for a reply gets %SEQEX_ERROR_NO_REPLY.
+   *
+   * As long as no handler is connected and nobody calls
+   * [method@Seqex.Connection.receive_async], messages wait.
+   *
+   * Returns: `TRUE` if the handler has taken the message, `FALSE` to let it be ended
+   */
+  signals[SIGNAL_MESSAGE] = g_signal_new ("message", SEQEX_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
+                                          g_signal_accumulator_true_handled, NULL, NULL,
+                                          G_TYPE_BOOLEAN, 1, SEQEX_TYPE_MESSAGE);
+
+  /**
+   * SeqexConnection::datagram:
+   * @self: the connection
+   * @payload: what arrived
+   *
+   * An unconfirmed datagram of the peer arrived: see [method@Seqex.Connection.send_datagram].
+   *
+   * Datagrams do not wait: without a handler they are dropped.
+   */
+  signals[SIGNAL_DATAGRAM] = g_signal_new ("datagram", SEQEX_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
+                                           NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_BYTES);
+
+  /**
+   * SeqexConnection::closed:
+   * @self: the connection
+   * @error: (nullable): why, or `NULL` if one of the two sides closed in good order
+   *
+   * The connection is over. Every operation that waited was told before, and every message that
+   * somebody listens for was handed over.
+   *
+   * This comes once.
+   */
+  signals[SIGNAL_CLOSED] = g_signal_new ("closed", SEQEX_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
+                                         NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_ERROR);
+}
+
+static void
+seqex_connection_class_init (SeqexConnectionClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->constructed = seqex_connection_constructed;
+  object_class->dispose = seqex_connection_dispose;
+  object_class->finalize = seqex_connection_finalize;
+
+  seqex_connection_install_properties (object_class);
+  install_signals ();
+}
+
+static void
+seqex_connection_init (SeqexConnection *self)
+{
+  sqx_config_init (&self->config);
+  self->config.random = fill_random;
+  self->config.payload_ref = ref_payload;
+  self->config.payload_unref = unref_payload;
+
+  self->writable = TRUE;
+  self->channels = g_ptr_array_new_with_free_func (g_object_unref);
+  self->driver = seqex_driver_new (self);
+  self->port.object = G_OBJECT (self);
+  self->port.signal_id = signals[SIGNAL_MESSAGE];
+  g_ptr_array_add (self->driver->ports, &self->port);
+}
+
+/**
+ * seqex_connection_new:
+ * @socket: a connected datagram socket
+ *
+ * Makes a connection to the peer that a socket is connected to.
+ *
+ * The two programs may start in any order. Nothing is encrypted: this is for a pair of Unix
+ * sockets, a tunnel, or a network that is trusted.
+ *
+ * A socket that is not a datagram socket, or not connected, makes a connection that is closed from
+ * the start: every operation, and [signal@Seqex.Connection::closed], says why. To set properties
+ * that can only be set at construction use `g_object_new()`.
+ *
+ * Returns: (transfer full): a new connection
+ */
+SeqexConnection *
+seqex_connection_new (GSocket *socket)
+{
+  g_return_val_if_fail (G_IS_SOCKET (socket), NULL);
+
+  return g_object_new (SEQEX_TYPE_CONNECTION, "socket", socket, NULL);
+}
+
+/**
+ * seqex_connection_new_for_transport:
+ * @transport: what carries datagrams to the peer and back
+ *
+ * Makes a connection to the peer at the other end of a transport.
+ *
+ * The transport must work without waiting: the connection only uses it with a time-out of 0, and
+ * waits for the sources that it makes.
+ *
+ * Returns: (transfer full): a new connection
+ */
+SeqexConnection *
+seqex_connection_new_for_transport (GDatagramBased *transport)
+{
+  g_return_val_if_fail (G_IS_DATAGRAM_BASED (transport), NULL);
+
+  return g_object_new (SEQEX_TYPE_CONNECTION, "transport", transport, NULL);
+}
+
+/**
+ * seqex_connection_get_state: (get-property state)
+ * @self: a connection
+ *
+ * Gets where the connection is in its life.
+ *
+ * Returns: the state
+ */
+SeqexConnectionState
+seqex_connection_get_state (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), SEQEX_CONNECTION_STATE_CLOSED);
+
+  return self->state;
+}
+
+/**
+ * seqex_connection_get_socket: (get-property socket)
+ * @self: a connection
+ *
+ * Gets the socket that the connection uses.
+ *
+ * Returns: (transfer none) (nullable): the socket, or `NULL` if the transport is something else
+ */
+GSocket *
+seqex_connection_get_socket (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
+
+  return self->socket;
+}
+
+/**
+ * seqex_connection_get_transport: (get-property transport)
+ * @self: a connection
+ *
+ * Gets what carries the connection's datagrams.
+ *
+ * Returns: (transfer none) (nullable): the transport, or `NULL` if the connection was made
+ *   without one
+ */
+GDatagramBased *
+seqex_connection_get_transport (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
+
+  return self->transport;
+}
+
+/**
+ * seqex_connection_get_remote_address: (get-property remote-address)
+ * @self: a connection
+ *
+ * Gets the peer's address.
+ *
+ * Returns: (transfer none) (nullable): the address, or `NULL` if there is no socket that has one
+ */
+GSocketAddress *
+seqex_connection_get_remote_address (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
+
+  return self->remote_address;
+}
+
+/**
+ * seqex_connection_get_application_id: (get-property application-id)
+ * @self: a connection
+ *
+ * Gets the name of what is spoken on the connection.
+ *
+ * Returns: (transfer none) (nullable): the name
+ */
+const char *
+seqex_connection_get_application_id (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
+
+  return self->application_id;
+}
+
+/**
+ * seqex_connection_get_instance: (get-property instance)
+ * @self: a connection
+ *
+ * Gets the number that every datagram carries.
+ *
+ * Returns: the instance
+ */
+guint
+seqex_connection_get_instance (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  return self->config.instance;
+}
+
+/**
+ * seqex_connection_get_max_datagram_size: (get-property max-datagram-size)
+ * @self: a connection
+ *
+ * Gets the size of the largest datagram that is sent and accepted.
+ *
+ * Returns: the size in bytes
+ */
+guint
+seqex_connection_get_max_datagram_size (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  return self->config.max_datagram_size;
+}
+
+/**
+ * seqex_connection_open_channel:
+ * @self: a connection
+ * @id: which channel, from 1 to 255
+ *
+ * Opens a channel: an independent order, with signals and operations of its own.
+ *
+ * Messages that wait on it move to it from the connection. A channel is opened once; opening it
+ * again gives the same one. The connection keeps it.
+ *
+ * Returns: (transfer full): the channel
+ */
+SeqexChannel *
+seqex_connection_open_channel (SeqexConnection *self,
+                               guint            id)
+{
+  SeqexChannel *channel;
+
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
+  g_return_val_if_fail (id > 0 && id < SQX_CHANNELS_DEFAULT, NULL);
+  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+    return NULL;
+
+  for (guint i = 0; i < self->channels->len; i++)
+    {
+      channel = g_ptr_array_index (self->channels, i);
+      if (seqex_channel_get_id (channel) == id)
+        return g_object_ref (channel);
+    }
+
+  channel = seqex_channel_new (self, id, self->port.timeout);
+  g_ptr_array_add (self->channels, channel);
+  return g_object_ref (channel);
+}
+
+/**
+ * seqex_connection_send_async:
+ * @self: a connection
+ * @payload: what to send, maybe no bytes
+ * @flags: how to send it
+ * @cancellable: (nullable): to stop it
+ * @callback: (nullable) (scope async) (closure user_data): called when the message was handed to
+ *   the peer's program, or when that failed
+ * @user_data: for @callback
+ *
+ * Sends a message that expects no reply.
+ *
+ * The payload is not copied. Any number of messages may be on their way at once, in the limits of
+ * [property@Seqex.Connection:max-queued-bytes].
+ *
+ * If @cancellable is cancelled, or [property@Seqex.Connection:timeout] passes, before the peer's
+ * program has the message, it is cancelled at the peer, too.
+ *
+ * Finish with [method@Seqex.Connection.send_finish].
+ */
+void
+seqex_connection_send_async (SeqexConnection     *self,
+                             GBytes              *payload,
+                             SeqexSendFlags       flags,
+                             GCancellable        *cancellable,
+                             GAsyncReadyCallback  callback,
+                             gpointer             user_data)
+{
+  GTask *task;
+
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+  g_return_if_fail (payload != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+    return;
+
+  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, seqex_connection_send_async);
+  seqex_wait_send (self->driver, SEQEX_WAIT_DELIVERY, task, 0, NULL, 0, payload, flags);
+}
+
+/**
+ * seqex_connection_send_finish:
+ * @self: a connection
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Finishes [method@Seqex.Connection.send_async].
+ *
+ * The errors are:
+ *
+ * - %SEQEX_ERROR_MESSAGE_TOO_LARGE: the payload is larger than the peer accepts;
+ * - %G_IO_ERROR_WOULD_BLOCK: too much waits to be sent already;
+ * - %SEQEX_ERROR_UNHANDLED: the peer takes no messages;
+ * - %SEQEX_ERROR_CONNECTION_LOST, %SEQEX_ERROR_SESSION_LOST, %SEQEX_ERROR_PEER_REFUSED,
+ *   %SEQEX_ERROR_APPLICATION_MISMATCH, %SEQEX_ERROR_PROTOCOL_VIOLATION: the connection failed, and
+ *   the message arrived or not;
+ * - %G_IO_ERROR_CLOSED: one of the two sides closed the connection, or is closing it;
+ * - %G_IO_ERROR_TIMED_OUT: the time-out passed;
+ * - %G_IO_ERROR_CANCELLED: the operation was cancelled.
+ *
+ * Returns: `TRUE` if the peer's program has the message
+ */
+gboolean
+seqex_connection_send_finish (SeqexConnection  *self,
+                              GAsyncResult     *result,
+                              GError          **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_connection_send_async), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/**
+ * seqex_connection_send_with_reply_async:
+ * @self: a connection
+ * @payload: what to send, maybe no bytes
+ * @flags: how to send it
+ * @cancellable: (nullable): to stop waiting
+ * @callback: (nullable) (scope async) (closure user_data): called when the reply is there, or when
+ *   it is clear that none comes
+ * @user_data: for @callback
+ *
+ * Sends a message, and waits for the reply to it.
+ *
+ * Otherwise like [method@Seqex.Connection.send_async]. A program that only replies can never wait
+ * for itself; two programs that start exchanges from within their handlers can, when both have very
+ * many open: answer instead, or set a time-out.
+ *
+ * Finish with [method@Seqex.Connection.send_with_reply_finish].
+ */
+void
+seqex_connection_send_with_reply_async (SeqexConnection     *self,
+                                        GBytes              *payload,
+                                        SeqexSendFlags       flags,
+                                        GCancellable        *cancellable,
+                                        GAsyncReadyCallback  callback,
+                                        gpointer             user_data)
+{
+  GTask *task;
+
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+  g_return_if_fail (payload != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+    return;
+
+  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, seqex_connection_send_with_reply_async);
+  seqex_wait_send (self->driver, SEQEX_WAIT_REPLY, task, 0, NULL, 0, payload, flags);
+}
+
+/**
+ * seqex_connection_send_with_reply_finish:
+ * @self: a connection
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Finishes [method@Seqex.Connection.send_with_reply_async].
+ *
+ * The errors are those of [method@Seqex.Connection.send_finish], and beyond them:
+ *
+ * - %SEQEX_ERROR_NO_REPLY: the peer ended the message without a reply;
+ * - %SEQEX_ERROR_HANDLER_FAILED: the peer failed while it dealt with the message;
+ * - %SEQEX_ERROR_CANCELLED_BY_PEER: the peer gave up dealing with it.
+ *
+ * Returns: (transfer full): the reply
+ */
+SeqexMessage *
+seqex_connection_send_with_reply_finish (SeqexConnection  *self,
+                                         GAsyncResult     *result,
+                                         GError          **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_connection_send_with_reply_async),
+                        NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
+ * seqex_connection_receive_async:
+ * @self: a connection
+ * @cancellable: (nullable): to stop waiting
+ * @callback: (nullable) (scope async) (closure user_data): called when a message is there, or when
+ *   none comes any more
+ * @user_data: for @callback
+ *
+ * Waits for the next message of the peer that starts an exchange, on channel 0 or on a channel that
+ * is not open.
+ *
+ * This is the other form of [signal@Seqex.Connection::message], and goes before it. Several calls
+ * may wait at once; the first one gets the first message. The message counts as taken. If
+ * @cancellable is cancelled no message is lost: it goes to the next one who asks.
+ *
+ * Finish with [method@Seqex.Connection.receive_finish].
+ */
+void
+seqex_connection_receive_async (SeqexConnection     *self,
+                                GCancellable        *cancellable,
+                                GAsyncReadyCallback  callback,
+                                gpointer             user_data)
+{
+  GTask *task;
+
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+    return;
+
+  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, seqex_connection_receive_async);
+  seqex_wait_receive (self->driver, &self->port, task);
+}
+
+/**
+ * seqex_connection_receive_finish:
+ * @self: a connection
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Finishes [method@Seqex.Connection.receive_async].
+ *
+ * The errors are %G_IO_ERROR_CANCELLED, and why the connection failed if it did.
+ *
+ * Returns: (transfer full) (nullable): the message, or `NULL` without an error if the connection
+ *   was closed
+ */
+SeqexMessage *
+seqex_connection_receive_finish (SeqexConnection  *self,
+                                 GAsyncResult     *result,
+                                 GError          **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_connection_receive_async), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
+ * seqex_connection_send_datagram:
+ * @self: a connection
+ * @payload: what to send, at most what fits in one datagram
+ * @error: return location for an error
+ *
+ * Sends a few bytes once, without confirmation: they arrive or not, and nobody is told.
+ *
+ * They arrive at most once, in any order. The payload is not copied.
+ *
+ * The errors are %SEQEX_ERROR_MESSAGE_TOO_LARGE, %G_IO_ERROR_WOULD_BLOCK if too many wait to be
+ * sent, and those of a connection that is closed or failed.
+ *
+ * Returns: `TRUE` if the datagram will be sent
+ */
+gboolean
+seqex_connection_send_datagram (SeqexConnection  *self,
+                                GBytes           *payload,
+                                GError          **error)
+{
+  sqx_payload bytes = { .owner = payload };
+  sqx_result result = SQX_ERR_CLOSED;
+
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), FALSE);
+  g_return_val_if_fail (payload != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+    return FALSE;
+
+  bytes.data = g_bytes_get_data (payload, &bytes.size);
+  if (self->driver->core != NULL)
+    result = sqx_conn_send_datagram (self->driver->core, seqex_driver_now (), &bytes);
+
+  switch (result)
+    {
+    case SQX_OK:
+      seqex_driver_mark_ready (self->driver);
+      return TRUE;
+
+    case SQX_ERR_TOO_LARGE:
+      g_propagate_error (error, seqex_error_too_large (
+        bytes.size, sqx_conn_max_datagram_payload (self->driver->core)));
+      return FALSE;
+
+    case SQX_ERR_QUEUE_FULL:
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK,
+                   "%u datagrams wait to be sent, which is the limit", SQX_DATAGRAM_QUEUE);
+      return FALSE;
+
+    default:
+      g_propagate_error (error, seqex_driver_error (self->driver, result, bytes.size));
+      return FALSE;
+    }
+}
+
+/**
+ * seqex_connection_close_async:
+ * @self: a connection
+ * @cancellable: (nullable): to stop finishing what was begun
+ * @callback: (nullable) (scope async) (closure user_data): called when the connection is closed
+ * @user_data: for @callback
+ *
+ * Closes the connection in good order.
+ *
+ * Messages that were begun and expect no reply are delivered, and messages of the peer that the
+ * program has may be answered for up to 5 seconds. Everything else that waits fails with
+ * %G_IO_ERROR_CLOSED at once. Then the peer is told, and the callback comes when it knows, or does
+ * not answer.
+ *
+ * If @cancellable is cancelled the connection is closed at once, and everything fails. Closing a
+ * closed connection does nothing.
+ *
+ * Finish with [method@Seqex.Connection.close_finish].
+ */
+void
+seqex_connection_close_async (SeqexConnection     *self,
+                              GCancellable        *cancellable,
+                              GAsyncReadyCallback  callback,
+                              gpointer             user_data)
+{
+  GTask *task;
+
+  g_return_if_fail (SEQEX_IS_CONNECTION (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+    return;
+
+  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, seqex_connection_close_async);
+  seqex_wait_close (self->driver, task);
+}
+
+/**
+ * seqex_connection_close_finish:
+ * @self: a connection
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Finishes [method@Seqex.Connection.close_async].
+ *
+ * The connection is closed in any case. An error says what was lost by it:
+ *
+ * - %SEQEX_ERROR_FAILED: some messages were not delivered or not answered; the error's message says
+ *   how many;
+ * - %SEQEX_ERROR_CONNECTION_LOST and its like: the connection failed while it was closed;
+ * - %G_IO_ERROR_CANCELLED: the operation was cancelled.
+ *
+ * Returns: `TRUE` if nothing was lost
+ */
+gboolean
+seqex_connection_close_finish (SeqexConnection  *self,
+                               GAsyncResult     *result,
+                               GError          **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_connection_close_async), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * From the core to the program: outcomes of operations, messages, datagrams, the end.
+ */
+#include "config.h"
+
+#include "seqex-connection-private.h"
+#include "seqex-debug-private.h"
+#include "seqex-driver-private.h"
+#include "seqex-error-private.h"
+#include "seqex-message-private.h"
+
+/* What one wake tells the program at most. What is left waits in the core, where it is bounded. */
+#define DELIVERY_LIMIT 128u
+
+/* A message that the program has and did not answer yet. The program may drop it in another thread,
+ * where a garbage collector runs, so this is a weak reference and not a bare pointer. */
+typedef struct
+{
+  sqx_message_id id;
+  GWeakRef       message;
+} SeqexTaken;
+
+static guint
+hash_id (gconstpointer key)
+{
+  const sqx_message_id *id = key;
+
+  return (guint) id->number * 31 + (guint) (id->number >> 32) + id->channel * 0x9e3779b1u
+         + id->incarnation;
+}
+
+static gboolean
+equal_id (gconstpointer a,
+          gconstpointer b)
+{
+  const sqx_message_id *id_a = a;
+  const sqx_message_id *id_b = b;
+
+  return id_a->number == id_b->number && id_a->channel == id_b->channel
+         && id_a->incarnation == id_b->incarnation;
+}
+
+static void
+free_taken (gpointer data)
+{
+  SeqexTaken *taken = data;
+
+  g_weak_ref_clear (&taken->message);
+  g_free (taken);
+}
+
+void
+seqex_delivery_remember (SeqexDriver  *self,
+                         SeqexMessage *message)
+{
+  SeqexTaken *taken = g_new (SeqexTaken, 1);
+
+  if (self->taken == NULL)
+    self->taken = g_hash_table_new_full (hash_id, equal_id, NULL, free_taken);
+
+  taken->id = *seqex_message_get_id (message);
+  g_weak_ref_init (&taken->message, message);
+  g_hash_table_replace (self->taken, &taken->id, taken);
+}
+
+void
+seqex_delivery_forget (SeqexDriver          *self,
+                       const sqx_message_id *id)
+{
+  if (self->taken != NULL)
+    g_hash_table_remove (self->taken, id);
+}
+
+/* Step 5 -------------------------------------------------------------------------------- */
+
+static void
+take_cancelled (SeqexDriver *self,
+                SeqexTaken  *taken)
+{
+  SeqexMessage *message = g_weak_ref_get (&taken->message);
+
+  if (message != NULL)
+    g_queue_push_tail (&self->cancelled, message);
+}
+
+/* The peer knows nothing any more of what it had sent. */
+static void
+take_restart (SeqexDriver *self)
+{
+  GHashTableIter iter;
+  gpointer taken;
+
+  if (self->taken == NULL)
+    return;
+
+  g_hash_table_iter_init (&iter, self->taken);
+  while (g_hash_table_iter_next (&iter, NULL, &taken))
+    {
+      take_cancelled (self, taken);
+      g_hash_table_iter_remove (&iter);
+    }
+}
+
+static void
+take_end (SeqexDriver    *self,
+          SeqexWait      *wait,
+          sqx_end_reason  reason)
+{
+  if (wait->kind == SEQEX_WAIT_DELIVERY && reason == SQX_END_ENDED)
+    {
+      seqex_wait_resolve (wait, NULL, NULL);
+      return;
+    }
+  if (reason == SQX_END_CLOSING)
+    self->undelivered += self->closing.length > 0;
+  seqex_wait_resolve (wait, NULL, seqex_error_from_end (reason));
+}
+
+static void
+take_failure (SeqexDriver *self,
+              SeqexWait   *wait,
+              sqx_result   failure)
+{
+  self->undelivered += self->closing.length > 0;
+  /* Made an error when it is told: by then it may be known why the connection failed. */
+  wait->failure = failure;
+  seqex_wait_resolve (wait, NULL, NULL);
+}
+
+static void
+take_event (SeqexDriver *self,
+            sqx_event   *event)
+{
+  SeqexWait *wait = event->tag;
+  SeqexTaken *taken;
+
+  switch (event->type)
+    {
+    case SQX_EVENT_REPLY:
+      seqex_wait_resolve (wait, seqex_message_new (self->connection, &event->message,
+                                                   wait->position + 1), NULL);
+      break;
+
+    case SQX_EVENT_END:
+      take_end (self, wait, event->reason);
+      break;
+
+    case SQX_EVENT_FAILED:
+      take_failure (self, wait, event->error);
+      break;
+
+    case SQX_EVENT_CANCELLED:
+      taken = self->taken != NULL ? g_hash_table_lookup (self->taken, &event->id) : NULL;
+      if (taken != NULL)
+        {
+          take_cancelled (self, taken);
+          g_hash_table_remove (self->taken, &event->id);
+        }
+      break;
+
+    case SQX_EVENT_DATAGRAM:
+      g_queue_push_tail (&self->datagrams, seqex_message_bytes (&event->message));
+      break;
+
+    case SQX_EVENT_RESTARTED:
+      take_restart (self);
+      break;
+
+    case SQX_EVENT_CLOSED:
+      self->closed = TRUE;
+      if (self->failure == NULL)
+        self->failure = seqex_error_from_closed (event);
+      SEQEX_NOTE (STATE, "%p: closed: %s", self->connection,
+                  self->failure != NULL ? self->failure->message : "in good order");
+      break;
+
+    case SQX_EVENT_CONNECTED:
+    case SQX_EVENT_MESSAGE:
+    case SQX_EVENT_WRITABLE:
+      /* The core's getters are looked at in every wake. */
+      break;
+    }
+}
+
+gboolean
+seqex_delivery_collect (SeqexDriver *self)
+{
+  sqx_event event;
+
+  for (guint n = self->done.length + self->cancelled.length + self->datagrams.length;
+       n < DELIVERY_LIMIT; n++)
+    {
+      if (!sqx_conn_poll_event (self->core, &event))
+        return FALSE;
+      take_event (self, &event);
+    }
+  return TRUE;
+}
+
+/* Step 7 -------------------------------------------------------------------------------- */
+
+static gboolean
+has_message (SeqexDriver *self,
+             SeqexPort   *port)
+{
+  return self->core != NULL && sqx_conn_has_message (self->core, port->channel);
+}
+
+static gboolean
+is_heard (SeqexPort *port)
+{
+  return port->waits.length > 0
+         || g_signal_has_handler_pending (port->object, port->signal_id, 0, FALSE);
+}
+
+static void
+emit_message (SeqexPort    *port,
+              SeqexMessage *message)
+{
+  g_autoptr (GObject) object = g_object_ref (port->object);
+  gboolean taken = FALSE;
+
+  g_signal_emit (object, port->signal_id, 0, message, &taken);
+  if (!taken)
+    seqex_message_end (message);
+}
+
+static gboolean
+hand_over_from (SeqexDriver *self,
+                SeqexPort   *port)
+{
+  g_autoptr (SeqexMessage) message = NULL;
+  SeqexWait *wait = g_queue_peek_head (&port->waits);
+  sqx_message received;
+
+  if (!has_message (self, port) || !is_heard (port))
+    return FALSE;
+  /* A task that was made in this iteration can only end in the next one. */
+  if (wait != NULL && wait->serial == self->serial)
+    {
+      self->ready = TRUE;
+      return FALSE;
+    }
+  if (!sqx_conn_receive (self->core, seqex_driver_now (), port->channel, &received))
+    return FALSE;
+
+  /* Credit, and the end of a final message, are to be sent. */
+  self->ready = TRUE;
+  message = seqex_message_new (self->connection, &received, 0);
+  SEQEX_NOTE (MESSAGE, "%p: channel %u: hands over message %" G_GUINT64_FORMAT ", %zu bytes",
+              self->connection, received.id.channel, received.id.number, received.size);
+  if (wait != NULL)
+    {
+      wait->message = g_steal_pointer (&message);
+      seqex_wait_return (wait);
+    }
+  else
+    emit_message (port, message);
+  return TRUE;
+}
+
+/* One message, of each port in turn. */
+static gboolean
+hand_over (SeqexDriver *self)
+{
+  for (guint i = 0; i < self->ports->len; i++)
+    {
+      guint index = (self->next_port + i) % self->ports->len;
+
+      if (hand_over_from (self, g_ptr_array_index (self->ports, index)))
+        {
+          self->next_port = index + 1;
+          return TRUE;
+        }
+    }
+  return FALSE;
+}
+
+/* A call of receive that will get nothing any more. */
+static SeqexWait *
+find_vain_receive (SeqexDriver *self)
+{
+  for (guint i = 0; self->closed && i < self->ports->len; i++)
+    {
+      SeqexPort *port = g_ptr_array_index (self->ports, i);
+
+      if (port->waits.length > 0 && !has_message (self, port))
+        return g_queue_peek_head (&port->waits);
+    }
+  return NULL;
+}
+
+/* A call of close whose purpose is reached: the peer knows, or was told for long enough. */
+static SeqexWait *
+find_finished_close (SeqexDriver *self)
+{
+  if (!self->told_closed
+      || (self->core != NULL && sqx_conn_state (self->core) < SQX_STATE_DRAINING))
+    return NULL;
+  return g_queue_peek_head (&self->closing);
+}
+
+static gboolean
+finish_receive (SeqexDriver *self)
+{
+  SeqexWait *wait = find_vain_receive (self);
+
+  if (wait == NULL)
+    return FALSE;
+  if (self->failure != NULL)
+    wait->error = g_error_copy (self->failure);
+  seqex_wait_return (wait);
+  return TRUE;
+}
+
+static gboolean
+finish_close (SeqexDriver *self)
+{
+  SeqexWait *wait = find_finished_close (self);
+
+  if (wait == NULL)
+    return FALSE;
+  if (self->failure != NULL)
+    wait->error = g_error_copy (self->failure);
+  else if (self->undelivered > 0)
+    wait->error = g_error_new (SEQEX_ERROR, SEQEX_ERROR_FAILED,
+                               "The connection was closed before %u messages were delivered or "
+                               "answered", self->undelivered);
+  seqex_wait_return (wait);
+  return TRUE;
+}
+
+/* Tells one thing; returns FALSE when there is nothing to tell. */
+static gboolean
+deliver (SeqexDriver *self)
+{
+  g_autoptr (SeqexMessage) cancelled = NULL;
+  g_autoptr (GBytes) datagram = NULL;
+  SeqexWait *wait = g_queue_peek_head (&self->done);
+
+  if (wait != NULL)
+    seqex_wait_return (wait);
+  else if ((cancelled = g_queue_pop_head (&self->cancelled)) != NULL)
+    seqex_message_set_cancelled (cancelled);
+  else if ((datagram = g_queue_pop_head (&self->datagrams)) != NULL)
+    seqex_connection_emit_datagram (self->connection, datagram);
+  else if (hand_over (self))
+    ;
+  else if (self->closed && !self->told_closed && self->wake != NULL)
+    {
+      self->told_closed = TRUE;
+      seqex_connection_emit_closed (self->connection, self->failure);
+    }
+  else
+    return finish_receive (self) || finish_close (self);
+  return TRUE;
+}
+
+static gboolean
+is_unheard (SeqexDriver *self)
+{
+  for (guint i = 0; i < self->ports->len; i++)
+    {
+      SeqexPort *port = g_ptr_array_index (self->ports, i);
+
+      if (has_message (self, port) && !is_heard (port))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+void
+seqex_delivery_run (SeqexDriver *self)
+{
+  guint n = 0;
+
+  seqex_connection_notify_changes (self->connection);
+  while (n < DELIVERY_LIMIT && deliver (self))
+    n++;
+  if (n == DELIVERY_LIMIT)
+    self->ready = TRUE;
+  self->unheard = is_unheard (self);
+}
+
+gboolean
+seqex_delivery_is_due (SeqexDriver *self)
+{
+  if (self->done.length > 0 || self->cancelled.length > 0 || self->datagrams.length > 0
+      || (self->closed && !self->told_closed)
+      || find_vain_receive (self) != NULL || find_finished_close (self) != NULL)
+    return TRUE;
+
+  for (guint i = 0; i < self->ports->len; i++)
+    {
+      SeqexPort *port = g_ptr_array_index (self->ports, i);
+
+      if (has_message (self, port) && is_heard (port))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+void
+seqex_delivery_clear (SeqexDriver *self)
+{
+  g_clear_pointer (&self->taken, g_hash_table_unref);
+  g_queue_clear_full (&self->cancelled, g_object_unref);
+  g_queue_clear_full (&self->datagrams, (GDestroyNotify) g_bytes_unref);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/sqx.h"
+#include "seqex-message.h"
+
+G_BEGIN_DECLS
+
+/* Takes the data of @received. */
+SeqexMessage         *seqex_message_new           (SeqexConnection   *connection,
+                                                   const sqx_message *received,
+                                                   guint              position);
+/* Likewise, without a message around it. */
+GBytes               *seqex_message_bytes         (const sqx_message *received);
+const sqx_message_id *seqex_message_get_id        (SeqexMessage      *self);
+/* Runs code of the program. */
+void                  seqex_message_set_cancelled (SeqexMessage      *self);
+
+G_END_DECLS

@@ -1,0 +1,660 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "seqex-message-private.h"
+
+#include <stdlib.h>
+
+#include "seqex-connection-private.h"
+#include "seqex-error-private.h"
+
+/**
+ * SeqexMessage:
+ *
+ * A message that arrived.
+ *
+ * It comes from [signal@Seqex.Connection::message] or [signal@Seqex.Channel::message], from
+ * [method@Seqex.Connection.receive_async], or as the reply to a message of this side. Its payload
+ * does not change.
+ *
+ * A message whose sender waits for it ([property@Seqex.Message:expects-reply]) is answered exactly
+ * once: with [method@Seqex.Message.reply_async], which closes the exchange, with
+ * [method@Seqex.Message.reply_with_reply_async], which goes on with it, or with
+ * [method@Seqex.Message.end], which closes it without a payload. A message that is dropped
+ * unanswered is ended when its last reference goes; as that moment is up to a garbage collector in
+ * many languages, and the peer waits until then, end it explicitly.
+ *
+ * A message keeps its connection alive. Like it, it belongs to the main context in which the
+ * connection was made; only the last reference may go away in another thread.
+ */
+struct _SeqexMessage
+{
+  GObject          parent_instance;
+
+  /* Read-only, but for dispose */
+  SeqexConnection *connection; /* owned */
+  GBytes          *payload;    /* owned */
+  sqx_message_id   id;
+  guint            flags;      /* SQX_MESSAGE_* */
+  guint            position;
+
+  gboolean         answered;   /* or ended */
+  gboolean         cancelled;
+};
+
+G_DEFINE_FINAL_TYPE (SeqexMessage, seqex_message, G_TYPE_OBJECT)
+
+typedef enum
+{
+  PROP_PAYLOAD = 1,
+  PROP_CONNECTION,
+  PROP_CHANNEL,
+  PROP_ORDERED,
+  PROP_EXPECTS_REPLY,
+  PROP_IS_REPLY,
+  PROP_POSITION,
+  PROP_CANCELLED,
+} SeqexMessageProperty;
+
+static GParamSpec *properties[PROP_CANCELLED + 1];
+
+static gboolean
+is_open (SeqexMessage *self)
+{
+  return self->connection != NULL && !(self->flags & SQX_MESSAGE_FINAL) && !self->answered
+         && !self->cancelled;
+}
+
+/* For whoever answers: from now on the message is closed. */
+static void
+set_answered (SeqexMessage *self,
+              SeqexDriver  *driver)
+{
+  self->answered = TRUE;
+  seqex_delivery_forget (driver, &self->id);
+}
+
+SeqexMessage *
+seqex_message_new (SeqexConnection   *connection,
+                   const sqx_message *received,
+                   guint              position)
+{
+  SeqexMessage *self = g_object_new (SEQEX_TYPE_MESSAGE, NULL);
+
+  self->connection = g_object_ref (connection);
+  self->payload = seqex_message_bytes (received);
+  self->id = received->id;
+  self->flags = received->flags;
+  self->position = position;
+  if (is_open (self))
+    seqex_delivery_remember (seqex_connection_get_driver (connection), self);
+  return self;
+}
+
+GBytes *
+seqex_message_bytes (const sqx_message *received)
+{
+  return g_bytes_new_with_free_func (received->data, received->size, free, received->data);
+}
+
+const sqx_message_id *
+seqex_message_get_id (SeqexMessage *self)
+{
+  return &self->id;
+}
+
+void
+seqex_message_set_cancelled (SeqexMessage *self)
+{
+  if (!is_open (self))
+    return;
+
+  self->cancelled = TRUE;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CANCELLED]);
+}
+
+/* May run in any thread, in the middle of a garbage collection: nothing but a note for the driver
+ * leaves from here. */
+static void
+seqex_message_dispose (GObject *object)
+{
+  SeqexMessage *self = SEQEX_MESSAGE (object);
+
+  if (is_open (self))
+    {
+      SeqexDriver *driver = seqex_connection_get_driver (self->connection);
+      g_autoptr (SeqexConnection) connection = g_object_ref (self->connection);
+      SeqexMail *mail = g_new0 (SeqexMail, 1);
+
+      g_debug ("Message %" G_GUINT64_FORMAT " on channel %u, of %" G_GSIZE_FORMAT " bytes, was "
+               "dropped unanswered", self->id.number, self->id.channel,
+               g_bytes_get_size (self->payload));
+      mail->connection = g_steal_pointer (&self->connection);
+      mail->dropped = self->id;
+      seqex_driver_post (driver, mail);
+    }
+  g_clear_object (&self->connection);
+
+  G_OBJECT_CLASS (seqex_message_parent_class)->dispose (object);
+}
+
+static void
+seqex_message_finalize (GObject *object)
+{
+  SeqexMessage *self = SEQEX_MESSAGE (object);
+
+  g_clear_pointer (&self->payload, g_bytes_unref);
+
+  G_OBJECT_CLASS (seqex_message_parent_class)->finalize (object);
+}
+
+static void
+seqex_message_get_property (GObject    *object,
+                            guint       prop_id,
+                            GValue     *value,
+                            GParamSpec *pspec)
+{
+  SeqexMessage *self = SEQEX_MESSAGE (object);
+
+  switch ((SeqexMessageProperty) prop_id)
+    {
+    case PROP_PAYLOAD:
+      g_value_set_boxed (value, self->payload);
+      break;
+    case PROP_CONNECTION:
+      g_value_set_object (value, self->connection);
+      break;
+    case PROP_CHANNEL:
+      g_value_set_uint (value, self->id.channel);
+      break;
+    case PROP_ORDERED:
+      g_value_set_boolean (value, seqex_message_get_ordered (self));
+      break;
+    case PROP_EXPECTS_REPLY:
+      g_value_set_boolean (value, seqex_message_get_expects_reply (self));
+      break;
+    case PROP_IS_REPLY:
+      g_value_set_boolean (value, seqex_message_get_is_reply (self));
+      break;
+    case PROP_POSITION:
+      g_value_set_uint (value, self->position);
+      break;
+    case PROP_CANCELLED:
+      g_value_set_boolean (value, self->cancelled);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+seqex_message_class_init (SeqexMessageClass *klass)
+{
+  const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->dispose = seqex_message_dispose;
+  object_class->finalize = seqex_message_finalize;
+  object_class->get_property = seqex_message_get_property;
+
+  /**
+   * SeqexMessage:payload: (getter get_payload)
+   *
+   * The bytes of the message, maybe none.
+   */
+  properties[PROP_PAYLOAD] = g_param_spec_boxed ("payload", NULL, NULL, G_TYPE_BYTES, flags);
+
+  /**
+   * SeqexMessage:connection: (getter get_connection)
+   *
+   * The connection on which the message arrived.
+   */
+  properties[PROP_CONNECTION] = g_param_spec_object ("connection", NULL, NULL,
+                                                     SEQEX_TYPE_CONNECTION, flags);
+
+  /**
+   * SeqexMessage:channel: (getter get_channel)
+   *
+   * The id of the channel on which the message arrived, open or not.
+   */
+  properties[PROP_CHANNEL] = g_param_spec_uint ("channel", NULL, NULL, 0, G_MAXUINT, 0, flags);
+
+  /**
+   * SeqexMessage:ordered: (getter get_ordered)
+   *
+   * Whether the message was sent with %SEQEX_SEND_FLAGS_ORDERED.
+   */
+  properties[PROP_ORDERED] = g_param_spec_boolean ("ordered", NULL, NULL, FALSE, flags);
+
+  /**
+   * SeqexMessage:expects-reply: (getter get_expects_reply)
+   *
+   * Whether the sender waits for an answer.
+   *
+   * This does not change when the message is answered.
+   */
+  properties[PROP_EXPECTS_REPLY] = g_param_spec_boolean ("expects-reply", NULL, NULL, FALSE,
+                                                         flags);
+
+  /**
+   * SeqexMessage:is-reply: (getter get_is_reply)
+   *
+   * Whether the message is the reply to a message of this side.
+   */
+  properties[PROP_IS_REPLY] = g_param_spec_boolean ("is-reply", NULL, NULL, FALSE, flags);
+
+  /**
+   * SeqexMessage:position: (getter get_position)
+   *
+   * How many messages came before this one in its exchange: 0 for the message that started it, 1
+   * for the reply to that, and so on.
+   */
+  properties[PROP_POSITION] = g_param_spec_uint ("position", NULL, NULL, 0, G_MAXUINT, 0, flags);
+
+  /**
+   * SeqexMessage:cancelled: (getter get_cancelled)
+   *
+   * Whether the sender stopped waiting before the message was answered, or restarted.
+   *
+   * An answer would reach nobody any more and fails with %SEQEX_ERROR_CANCELLED_BY_PEER.
+   */
+  properties[PROP_CANCELLED] = g_param_spec_boolean ("cancelled", NULL, NULL, FALSE, flags);
+
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+}
+
+static void
+seqex_message_init (SeqexMessage *self)
+{
+}
+
+/**
+ * seqex_message_get_payload: (get-property payload)
+ * @self: a message
+ *
+ * Gets the bytes of the message.
+ *
+ * Returns: (transfer none) (not nullable): the payload
+ */
+GBytes *
+seqex_message_get_payload (SeqexMessage *self)
+{
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), NULL);
+
+  return self->payload;
+}
+
+/**
+ * seqex_message_get_connection: (get-property connection)
+ * @self: a message
+ *
+ * Gets the connection on which the message arrived.
+ *
+ * Returns: (transfer none) (not nullable): the connection
+ */
+SeqexConnection *
+seqex_message_get_connection (SeqexMessage *self)
+{
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), NULL);
+
+  return self->connection;
+}
+
+/**
+ * seqex_message_get_channel: (get-property channel)
+ * @self: a message
+ *
+ * Gets the id of the channel on which the message arrived.
+ *
+ * Returns: the id; 0 is the connection itself
+ */
+guint
+seqex_message_get_channel (SeqexMessage *self)
+{
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), 0);
+
+  return self->id.channel;
+}
+
+/**
+ * seqex_message_get_ordered: (get-property ordered)
+ * @self: a message
+ *
+ * Gets whether the message was sent with %SEQEX_SEND_FLAGS_ORDERED.
+ *
+ * Returns: whether it is ordered
+ */
+gboolean
+seqex_message_get_ordered (SeqexMessage *self)
+{
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), FALSE);
+
+  return (self->flags & SQX_MESSAGE_ORDERED) != 0;
+}
+
+/**
+ * seqex_message_get_expects_reply: (get-property expects-reply)
+ * @self: a message
+ *
+ * Gets whether the sender waits for an answer.
+ *
+ * Returns: whether the message can be answered
+ */
+gboolean
+seqex_message_get_expects_reply (SeqexMessage *self)
+{
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), FALSE);
+
+  return (self->flags & SQX_MESSAGE_FINAL) == 0;
+}
+
+/**
+ * seqex_message_get_is_reply: (get-property is-reply)
+ * @self: a message
+ *
+ * Gets whether the message is the reply to a message of this side.
+ *
+ * Returns: whether it is a reply
+ */
+gboolean
+seqex_message_get_is_reply (SeqexMessage *self)
+{
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), FALSE);
+
+  return (self->flags & SQX_MESSAGE_REPLY) != 0;
+}
+
+/**
+ * seqex_message_get_position: (get-property position)
+ * @self: a message
+ *
+ * Gets how many messages came before this one in its exchange.
+ *
+ * Returns: the position, from 0
+ */
+guint
+seqex_message_get_position (SeqexMessage *self)
+{
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), 0);
+
+  return self->position;
+}
+
+/**
+ * seqex_message_get_cancelled: (get-property cancelled)
+ * @self: a message
+ *
+ * Gets whether the sender stopped waiting before the message was answered.
+ *
+ * Returns: whether the message was cancelled
+ */
+gboolean
+seqex_message_get_cancelled (SeqexMessage *self)
+{
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), FALSE);
+
+  return self->cancelled;
+}
+
+/**
+ * seqex_message_dup_text:
+ * @self: a message
+ *
+ * Gets the payload as text.
+ *
+ * Returns: (transfer full) (nullable): the text, or `NULL` if the payload is not valid UTF-8 or
+ *   has a NUL byte in it
+ */
+char *
+seqex_message_dup_text (SeqexMessage *self)
+{
+  const char *data;
+  gsize size;
+
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), NULL);
+  g_return_val_if_fail (self->payload != NULL, NULL);
+
+  data = g_bytes_get_data (self->payload, &size);
+  if (size == 0)
+    return g_strdup ("");
+  return g_utf8_validate_len (data, size, NULL) ? g_strndup (data, size) : NULL;
+}
+
+/* Why no answer is possible, or NULL if one is. */
+static GError *
+check_open (SeqexMessage *self)
+{
+  if (self->flags & SQX_MESSAGE_FINAL)
+    return g_error_new_literal (SEQEX_ERROR, SEQEX_ERROR_ALREADY_ANSWERED,
+                                "The message expects no reply");
+  if (self->answered)
+    return seqex_error_from_result (SQX_ERR_ALREADY_ANSWERED, NULL);
+  if (self->cancelled)
+    return seqex_error_from_end (SQX_END_CANCELLED);
+  return NULL;
+}
+
+static void
+answer (SeqexMessage   *self,
+        SeqexDriver    *driver,
+        SeqexWaitKind   kind,
+        GTask          *task,
+        GBytes         *payload,
+        SeqexSendFlags  flags)
+{
+  GError *error = check_open (self);
+
+  if (error != NULL)
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+    }
+  else if (seqex_wait_send (driver, kind, task, self->id.channel, &self->id, self->position + 1,
+                            payload, flags))
+    set_answered (self, driver);
+}
+
+/**
+ * seqex_message_reply_async:
+ * @self: a message that expects a reply
+ * @payload: what to reply, maybe no bytes
+ * @flags: how to send it
+ * @cancellable: (nullable): to stop it
+ * @callback: (nullable) (scope async) (closure user_data): called when the reply was handed to the
+ *   program that waits for it, or when that failed
+ * @user_data: for @callback
+ *
+ * Replies to the message, and closes the exchange with that.
+ *
+ * The payload is not copied. If @cancellable is cancelled before the peer has the reply, the
+ * exchange ends without one: the peer is told %SEQEX_ERROR_CANCELLED_BY_PEER.
+ *
+ * Finish with [method@Seqex.Message.reply_finish].
+ */
+void
+seqex_message_reply_async (SeqexMessage        *self,
+                           GBytes              *payload,
+                           SeqexSendFlags       flags,
+                           GCancellable        *cancellable,
+                           GAsyncReadyCallback  callback,
+                           gpointer             user_data)
+{
+  SeqexDriver *driver;
+  GTask *task;
+
+  g_return_if_fail (SEQEX_IS_MESSAGE (self));
+  g_return_if_fail (self->connection != NULL);
+  g_return_if_fail (payload != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  driver = seqex_connection_get_driver (self->connection);
+  if (!seqex_driver_check_thread (driver, G_STRFUNC))
+    return;
+
+  task = seqex_driver_new_task (driver, self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, seqex_message_reply_async);
+  answer (self, driver, SEQEX_WAIT_DELIVERY, task, payload, flags);
+}
+
+/**
+ * seqex_message_reply_finish:
+ * @self: a message
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Finishes [method@Seqex.Message.reply_async].
+ *
+ * The errors are those of [method@Seqex.Connection.send_finish], and beyond them:
+ *
+ * - %SEQEX_ERROR_ALREADY_ANSWERED: the message was answered or ended before, or expects no reply;
+ * - %SEQEX_ERROR_CANCELLED_BY_PEER: nobody waits for the reply any more.
+ *
+ * Returns: `TRUE` if the program that waits has the reply
+ */
+gboolean
+seqex_message_reply_finish (SeqexMessage  *self,
+                            GAsyncResult  *result,
+                            GError       **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_message_reply_async), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/**
+ * seqex_message_reply_with_reply_async:
+ * @self: a message that expects a reply
+ * @payload: what to reply, maybe no bytes
+ * @flags: how to send it
+ * @cancellable: (nullable): to stop waiting
+ * @callback: (nullable) (scope async) (closure user_data): called when the reply to the reply is
+ *   there, or when that failed
+ * @user_data: for @callback
+ *
+ * Replies to the message, and waits for the reply to that: the exchange goes on.
+ *
+ * Otherwise like [method@Seqex.Message.reply_async]. Finish with
+ * [method@Seqex.Message.reply_with_reply_finish].
+ */
+void
+seqex_message_reply_with_reply_async (SeqexMessage        *self,
+                                      GBytes              *payload,
+                                      SeqexSendFlags       flags,
+                                      GCancellable        *cancellable,
+                                      GAsyncReadyCallback  callback,
+                                      gpointer             user_data)
+{
+  SeqexDriver *driver;
+  GTask *task;
+
+  g_return_if_fail (SEQEX_IS_MESSAGE (self));
+  g_return_if_fail (self->connection != NULL);
+  g_return_if_fail (payload != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  driver = seqex_connection_get_driver (self->connection);
+  if (!seqex_driver_check_thread (driver, G_STRFUNC))
+    return;
+
+  task = seqex_driver_new_task (driver, self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, seqex_message_reply_with_reply_async);
+  answer (self, driver, SEQEX_WAIT_REPLY, task, payload, flags);
+}
+
+/**
+ * seqex_message_reply_with_reply_finish:
+ * @self: a message
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Finishes [method@Seqex.Message.reply_with_reply_async].
+ *
+ * The errors are those of [method@Seqex.Message.reply_finish] and
+ * [method@Seqex.Connection.send_with_reply_finish].
+ *
+ * Returns: (transfer full): the next message of the exchange
+ */
+SeqexMessage *
+seqex_message_reply_with_reply_finish (SeqexMessage  *self,
+                                       GAsyncResult  *result,
+                                       GError       **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_message_reply_with_reply_async),
+                        NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
+ * seqex_message_end:
+ * @self: a message
+ *
+ * Ends the exchange: there is nothing to say about the message.
+ *
+ * A sender that waits for a reply gets %SEQEX_ERROR_NO_REPLY. Does nothing if the message expects
+ * no reply, or was answered, ended or cancelled before.
+ */
+void
+seqex_message_end (SeqexMessage *self)
+{
+  seqex_message_end_with_reason (self, SEQEX_END_REASON_ENDED);
+}
+
+/**
+ * seqex_message_end_with_reason:
+ * @self: a message
+ * @reason: why there is no reply
+ *
+ * Ends the exchange, and tells the sender why.
+ *
+ * Does nothing if the message expects no reply, or was answered, ended or cancelled before.
+ */
+void
+seqex_message_end_with_reason (SeqexMessage   *self,
+                               SeqexEndReason  reason)
+{
+  SeqexDriver *driver;
+
+  g_return_if_fail (SEQEX_IS_MESSAGE (self));
+  g_return_if_fail (reason >= SEQEX_END_REASON_ENDED && reason <= SEQEX_END_REASON_CLOSING);
+
+  if (!is_open (self))
+    return;
+  driver = seqex_connection_get_driver (self->connection);
+  if (!seqex_driver_check_thread (driver, G_STRFUNC))
+    return;
+
+  set_answered (self, driver);
+  if (driver->core == NULL)
+    return;
+  /* Should the core know better, nobody waits for the end. */
+  sqx_conn_end (driver->core, seqex_driver_now (), &self->id, (sqx_end_reason) reason);
+  seqex_driver_mark_ready (driver);
+}
+
+/**
+ * seqex_message_release:
+ * @self: a message
+ *
+ * Lets the next ordered message of a serialized channel through, before this one is answered.
+ *
+ * See [property@Seqex.Channel:serialized]. Answering or ending the message does it as well. Does
+ * nothing to a message that holds nothing up.
+ */
+void
+seqex_message_release (SeqexMessage *self)
+{
+  SeqexDriver *driver;
+
+  g_return_if_fail (SEQEX_IS_MESSAGE (self));
+  g_return_if_fail (self->connection != NULL);
+
+  driver = seqex_connection_get_driver (self->connection);
+  if (!seqex_driver_check_thread (driver, G_STRFUNC) || driver->core == NULL)
+    return;
+
+  sqx_conn_release (driver->core, &self->id);
+  seqex_driver_mark_ready (driver);
+}

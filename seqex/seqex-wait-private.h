@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A wait is an operation of the program that is not finished: a GTask with what belongs to it.
+ *
+ * It ends in two steps. seqex_wait_resolve() settles the outcome, from then on nothing changes it;
+ * seqex_wait_return() tells the program, from a wake of the driver.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "core/sqx.h"
+#include "seqex-enums.h"
+#include "seqex-types.h"
+
+G_BEGIN_DECLS
+
+typedef struct _SeqexDriver SeqexDriver;
+typedef struct _SeqexMail   SeqexMail;
+typedef struct _SeqexPort   SeqexPort;
+
+typedef enum
+{
+  SEQEX_WAIT_DELIVERY, /* of a final message: a boolean */
+  SEQEX_WAIT_REPLY,    /* a message */
+  SEQEX_WAIT_RECEIVE,  /* a message, or NULL when closed */
+  SEQEX_WAIT_CLOSE,    /* a boolean */
+} SeqexWaitKind;
+
+typedef struct
+{
+  /* Read-only. The task ends before anything else does, so it needs no cancellable of its own. */
+  SeqexDriver     *driver;
+  SeqexConnection *connection;  /* owned; keeps the driver, too */
+  SeqexWaitKind    kind;
+  gsize            size;        /* of the payload */
+  guint            position;    /* in its chain, of the message that was sent */
+  guint            timeout;     /* milliseconds, 0 for none */
+  guint64          serial;      /* of the wake in which it began */
+
+  GTask           *task;        /* owned; NULL once returned */
+  GQueue          *queue;       /* in which link is */
+  GList            link;
+  sqx_outgoing    *handle;      /* while the core has the message */
+  guint64          due;
+  GSequenceIter   *deadline;    /* NULL for none */
+  gulong           cancelled_id;
+  int              posted;      /* atomic: the cancellation was posted */
+
+  /* The outcome: a message, an error, a failure of the core, or success */
+  SeqexMessage    *message;     /* owned */
+  GError          *error;       /* owned */
+  sqx_result       failure;
+} SeqexWait;
+
+/* Takes @task, whose cancellable is watched from now on, and puts the wait at the end of @queue. */
+SeqexWait *seqex_wait_new     (SeqexDriver   *driver,
+                               SeqexWaitKind  kind,
+                               GQueue        *queue,
+                               GTask         *task);
+void       seqex_wait_unref   (SeqexWait     *self);
+/* Lets it time out. */
+void       seqex_wait_limit   (SeqexWait     *self,
+                               guint          timeout);
+/* Settles the outcome: takes @message and @error. */
+void       seqex_wait_resolve (SeqexWait     *self,
+                               SeqexMessage  *message,
+                               GError        *error);
+/* Gives up: the message is cancelled at the peer, too. Takes @error. */
+void       seqex_wait_abandon (SeqexWait     *self,
+                               GError        *error);
+/* Tells the program; takes @self. */
+void       seqex_wait_return  (SeqexWait     *self);
+
+/* Abandons what has waited for too long. */
+void       seqex_waits_expire (SeqexDriver   *driver,
+                               guint64        now);
+/* When that is due next, SQX_TIME_NEVER for never. */
+guint64    seqex_waits_next   (SeqexDriver   *driver);
+/* Ends every wait with @error, each in a later iteration of the context. */
+void       seqex_waits_clear  (SeqexDriver   *driver,
+                               const GError  *error);
+
+/* Sends @payload and waits for what the kind of the wait says. @answered is the message that it
+ * answers, at @position of its chain, or NULL. Takes @task. Returns whether it was submitted; if
+ * not, @task fails in a later iteration. */
+gboolean   seqex_wait_send    (SeqexDriver          *driver,
+                               SeqexWaitKind         kind,
+                               GTask                *task,
+                               guint                 channel,
+                               const sqx_message_id *answered,
+                               guint                 position,
+                               GBytes               *payload,
+                               SeqexSendFlags        flags);
+/* Waits for a message on @port. Takes @task. */
+void       seqex_wait_receive (SeqexDriver          *driver,
+                               SeqexPort            *port,
+                               GTask                *task);
+/* Closes the connection, and waits for that. Takes @task. */
+void       seqex_wait_close   (SeqexDriver          *driver,
+                               GTask                *task);
+
+G_END_DECLS
