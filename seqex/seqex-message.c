@@ -123,7 +123,7 @@ seqex_message_dispose (GObject *object)
   if (is_open (self))
     {
       SeqexDriver *driver = seqex_connection_get_driver (self->connection);
-      g_autoptr (SeqexConnection) connection = g_object_ref (self->connection);
+      G_GNUC_UNUSED g_autoptr (SeqexConnection) connection = g_object_ref (self->connection);
       SeqexMail *mail = g_new0 (SeqexMail, 1);
 
       g_debug ("Message %" G_GUINT64_FORMAT " on channel %u, of %" G_GSIZE_FORMAT " bytes, was "
