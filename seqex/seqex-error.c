@@ -5,6 +5,13 @@
 
 #include <gio/gio.h>
 
+/**
+ * seqex_error_quark:
+ *
+ * The domain of the errors of Seqex, [error@Seqex.Error].
+ *
+ * Returns: the domain
+ */
 G_DEFINE_QUARK (seqex-error-quark, seqex_error)
 
 static GError *
