@@ -89,15 +89,20 @@ usable (const sqx_conn *conn,
   return conn->closing.error == SQX_OK ? SQX_ERR_CLOSED : conn->closing.error;
 }
 
+/* The limit is for initial messages. A reply that it held back could be what the peer's credit, and
+ * with it the queue, waits for; and how many replies there can be is bounded by the own credit. A
+ * message that is alone is taken even if it is larger than the limit, or it could never go. */
 static sqx_result
 check_payload (sqx_conn          *conn,
-               const sqx_payload *payload)
+               const sqx_payload *payload,
+               bool               reply)
 {
   uint64_t limit = conn->peer_known ? conn->session.credit.peer_max_message : SQX_MESSAGE_MAX_MAX;
+  uint64_t queued = conn->session.queued_bytes;
 
   if (payload->size > limit)
     return SQX_ERR_TOO_LARGE;
-  if (conn->session.queued_bytes + sqx_message_cost (payload->size) > conn->config.queue_limit)
+  if (!reply && queued > 0 && queued + sqx_message_cost (payload->size) > conn->config.queue_limit)
     {
       conn->was_full = true;
       return SQX_ERR_QUEUE_FULL;
@@ -144,7 +149,7 @@ sqx_conn_send (sqx_conn          *conn,
                            (conn->peer_known && channel >= conn->session.peer_max_channels)))
     result = SQX_ERR_INVALID;
   if (result == SQX_OK)
-    result = check_payload (conn, payload);
+    result = check_payload (conn, payload, false);
   if (result != SQX_OK)
     return result;
   return submit (conn, now, sqx_session_channel (&conn->session, channel), payload, flags, tag,
@@ -187,7 +192,7 @@ sqx_conn_reply (sqx_conn             *conn,
   sqx_result result = find_unanswered (conn, id, &message);
 
   if (result == SQX_OK)
-    result = check_payload (conn, payload);
+    result = check_payload (conn, payload, true);
   if (result != SQX_OK)
     return result;
   return submit (conn, now, message->channel, payload, flags, tag, message, handle);

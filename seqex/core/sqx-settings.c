@@ -151,6 +151,7 @@ sqx_conn_set_queue_limit (sqx_conn *conn,
                           uint64_t  bytes)
 {
   conn->config.queue_limit = bytes;
+  sqx_conn_settle (conn, conn->now);
 }
 
 void

@@ -272,7 +272,8 @@ uint64_t sqx_conn_next_timeout  (const sqx_conn *conn);
 sqx_result sqx_conn_send  (sqx_conn *conn, uint64_t now, uint32_t channel,
                            const sqx_payload *payload, uint32_t flags, void *tag,
                            sqx_outgoing **handle);
-/* The same, as the answer to @id, on its channel. Errors also: ALREADY_ANSWERED, SESSION_LOST. */
+/* The same, as the answer to @id, on its channel, but never QUEUE_FULL: the peer may wait for it
+ * before it lets the queue go. Errors also: ALREADY_ANSWERED, SESSION_LOST. */
 sqx_result sqx_conn_reply (sqx_conn *conn, uint64_t now, const sqx_message_id *id,
                            const sqx_payload *payload, uint32_t flags, void *tag,
                            sqx_outgoing **handle);
