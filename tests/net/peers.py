@@ -137,7 +137,7 @@ class Pair:
         raise Failed(f'{name} printed no statistics')
 
 
-def _listen(pair, server, lines, forward, deadline):
+def _listen(server, lines, forward, deadline):
     """Forwards the lines of the server until it listens."""
     while True:
         name, line, ending = lines.get(timeout=max(0, deadline - time.monotonic()))
@@ -148,7 +148,7 @@ def _listen(pair, server, lines, forward, deadline):
             return
 
 
-def _drain(pair, lines, running, forward, deadline):
+def _drain(lines, running, forward, deadline):
     """Forwards lines until both programs have closed their output."""
     while running:
         name, line, ending = lines.get(timeout=max(0, deadline - time.monotonic()))
@@ -182,13 +182,16 @@ def run_pair(server, client, ports, remotes, timeout=60, env=None, on_line=None)
 
     try:
         children.append(Child(names[0], command(0, '--serve'), lines, env))
-        _listen(pair, names[0], lines, forward, deadline)
+        _listen(names[0], lines, forward, deadline)
         children.append(Child(names[1], command(1, '--ask'), lines, env))
-        _drain(pair, lines, set(names), forward, deadline)
+        _drain(lines, set(names), forward, deadline)
     except queue.Empty:
         pair.problem = f'not finished after {timeout} s'
     except Failed as failure:
         pair.problem = str(failure)
+    except BaseException:
+        pair.problem = 'interrupted'
+        raise
     finally:
         # Both have closed their output and are about to exit; else they are to be killed.
         for child in children:

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The example programs of all languages against each other over UDP, in every pairing.
+
+Usage: run-pairs.py --relay RELAY LANGUAGE:PROGRAM=COMMAND…
+
+hello: every ordered pair of languages, over the loopback as it is, and through a relay that
+loses 20 % in each direction. calculator and download: every ordered pair of the languages that
+have them, through the relay. COMMAND is split at blanks like in a shell.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import random
+import re
+import shlex
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+
+import tap
+from net import peers
+
+LOSSY = ['--loss', '20', '--duplicate', '5', '--reorder', '10', '--delay', '2', '--jitter', '2']
+PARALLEL = 4
+TIMEOUT = 60
+FILE_SIZE = 300000
+
+DIALOGUE = (
+    '1 Hello, this is {ask}.',
+    '2 Hello, this is {serve}. Do you hear me well?',
+    '3 Every word, and each once. And you?',
+    '4 The same here. Nothing lost, nothing twice.',
+    '5 Then goodbye.',
+)
+
+Outcome = collections.namedtuple('Outcome', 'name problem transcript lost')
+
+
+class Wrong(Exception):
+    """Both programs are content, the test is not."""
+
+
+def expect(condition, text):
+    if not condition:
+        raise Wrong(text)
+
+
+def spoken(lines):
+    return [line for line in lines if re.match(r'(sent|got) ', line)]
+
+
+def check_hello(pair, serve, ask):
+    texts = [text.format(serve=serve, ask=ask) for text in DIALOGUE]
+    for name, first in (('ask', 'sent'), ('serve', 'got ')):
+        second = 'got ' if first == 'sent' else 'sent'
+        wanted = [f'{second if i % 2 else first} {text}' for i, text in enumerate(texts)]
+        expect(spoken(pair.output[name]) == wanted, f'the {name} side tells of another dialogue')
+
+
+def check_calculator(pair, serve, ask):
+    total = re.search(r'^both sides have total (\d+)$', '\n'.join(pair.output['ask']), re.MULTILINE)
+    expect(total, 'no total at the end')
+    wanted = f'after 40 operations this side has {total[1]}, the other one {total[1]}'
+    expect(wanted in pair.output['serve'], 'the serving side has another total')
+    operations = [line for line in pair.output['serve'] if ' = ' in line]
+    # Replies need not come in the order of the operations.
+    answers = [line for line in pair.output['ask'] if ' = ' in line]
+    expect(len(operations) == 40, 'the serving side did not do 40 operations')
+    expect(sorted(operations) == sorted(answers), 'the two sides tell of other values')
+
+
+class Suite:
+    def __init__(self, relay, programs, directory):
+        self.relay = relay
+        self.programs = programs  # program -> language -> command
+        self.directory = directory
+        self.jobs = []
+
+    def add(self, name, function, *arguments):
+        self.jobs.append((name, function, arguments))
+
+    def talk(self, serve, ask, lossy=None):
+        """Runs a pair, and returns it with the number of datagrams that were lost."""
+        server, client = peers.free_ports(2)
+        if lossy is None:
+            remotes = [f'{peers.HOST}:{client}', f'{peers.HOST}:{server}']
+            pair = peers.run_pair(('serve', serve), ('ask', ask), (server, client), remotes,
+                                  TIMEOUT)
+            return pair, 0
+        options = [*LOSSY, '--seed', str(lossy)]
+        with peers.Relay(self.relay, client, server, options) as relay:
+            pair = peers.run_pair(('serve', serve), ('ask', ask), (server, client),
+                                  [relay.right, relay.left], TIMEOUT)
+            counters = relay.stop()
+        return pair, counters['from-left']['lost'] + counters['from-right']['lost']
+
+    def dialogue(self, program, check, serve, ask, lossy):
+        commands = [self.programs[program][language] for language in (serve, ask)]
+        pair, lost = self.talk(*commands, lossy)
+        if pair.ok:
+            check(pair, serve, ask)
+        return pair, lost
+
+    def download(self, serve, ask, lossy, name, size):
+        served = os.path.join(self.directory, name)
+        output = os.path.join(self.directory, f'{name} for {ask} from {serve}')
+        pair, lost = self.talk(
+            [*self.programs['download'][serve], '--directory', self.directory],
+            [*self.programs['download'][ask], '--get', name, '--output', output,
+             '--progress', 'lines'], lossy)
+        if pair.ok:
+            with open(served, 'rb') as wanted, open(output, 'rb') as got:
+                expect(wanted.read() == got.read(), 'another file came')
+            expect(os.path.getsize(output) == size, 'the file changed its size')
+            expect(not os.path.exists(output + '.part'), 'a part was left behind')
+            lines = [line for line in pair.output['ask'] if line.startswith('[')]
+            expect(len(lines) == (11 if size else 1), 'the progress has other steps')
+        return pair, lost
+
+    def refused(self, serve, ask, name):
+        output = os.path.join(self.directory, f'stolen by {ask} from {serve}')
+        pair, lost = self.talk(
+            [*self.programs['download'][serve], '--directory', self.directory],
+            [*self.programs['download'][ask], '--get', name, '--output', output])
+        expect(pair.status == {'serve': 0, 'ask': 1}, f'exit statuses: {pair.status}')
+        expect(pair.output['ask'][-1].startswith('failed: the other side says: error '),
+               'no error came')
+        expect(not os.path.exists(output), 'a file came')
+        pair.problem = None
+        return pair, lost
+
+    def run_one(self, name, function, arguments):
+        try:
+            pair, lost = function(*arguments)
+        except (Wrong, peers.Failed, OSError, ValueError) as error:
+            return Outcome(name, str(error), [], 0)
+        return Outcome(f'{name}, {pair.seconds:.1f} s', pair.problem, pair.transcript, lost)
+
+
+def add_jobs(suite):
+    """Seeds differ from pair to pair and stay the same from run to run."""
+    seed = 0
+    for program, check in (('hello', check_hello), ('calculator', check_calculator)):
+        languages = suite.programs[program]
+        for serve in languages:
+            for ask in languages:
+                seed += 1
+                if program == 'hello':
+                    suite.add(f'{program}: {ask} asks {serve}', suite.dialogue, program, check,
+                              serve, ask, None)
+                suite.add(f'{program}, 20 % lost: {ask} asks {serve}, seed {seed}',
+                          suite.dialogue, program, check, serve, ask, seed)
+
+    languages = suite.programs['download']
+    for serve in languages:
+        for ask in languages:
+            seed += 1
+            suite.add(f'download, 20 % lost: {ask} asks {serve}, seed {seed}', suite.download,
+                      serve, ask, seed, 'a file.bin', FILE_SIZE)
+        ask = next(iter(languages))
+        suite.add(f'download of nothing: {ask} asks {serve}', suite.download, serve, ask, None,
+                  'empty', 0)
+        for name in ('../secret', '/etc/passwd', '..', 'link', 'sub', 'missing', ''):
+            suite.add(f'download of {name!r} refused: {ask} asks {serve}', suite.refused, serve,
+                      ask, name)
+
+
+def make_files(directory):
+    """A served directory, and beside it what must not be reached from there."""
+    served = os.path.join(directory, 'served')
+    os.makedirs(os.path.join(served, 'sub'))
+    with open(os.path.join(directory, 'secret'), 'w') as file:
+        file.write('not for everybody')
+    os.symlink('../secret', os.path.join(served, 'link'))
+    with open(os.path.join(served, 'a file.bin'), 'wb') as file:
+        file.write(random.Random(1).randbytes(FILE_SIZE))
+    with open(os.path.join(served, 'empty'), 'wb'):
+        pass
+    return served
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('--relay', required=True)
+    parser.add_argument('--only', default='', help='run what has this in its name')
+    parser.add_argument('programs', nargs='+', metavar='LANGUAGE:PROGRAM=COMMAND')
+    arguments = parser.parse_args()
+    programs = collections.defaultdict(dict)
+    for each in arguments.programs:
+        name, _, command = each.partition('=')
+        language, _, program = name.partition(':')
+        programs[program][language] = shlex.split(command)
+    return arguments, programs
+
+
+def main():
+    arguments, programs = parse_arguments()
+    with tempfile.TemporaryDirectory(prefix='seqex-pairs-') as directory, \
+         concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+        suite = Suite(arguments.relay, programs, make_files(directory))
+        add_jobs(suite)
+        jobs = [job for job in suite.jobs if arguments.only in job[0]]
+        plan = tap.Plan(len(jobs) + 1)
+        lost = 0
+        for outcome in pool.map(lambda job: suite.run_one(*job), jobs):
+            plan.result(outcome.problem is None, outcome.name,
+                        '' if outcome.problem is None
+                        else '\n'.join([outcome.problem, *outcome.transcript]))
+            lost += outcome.lost
+        plan.result(lost > 0 or arguments.only != '', f'{lost} datagrams were lost on the way')
+    sys.exit(1 if plan.failures else 0)
+
+
+if __name__ == '__main__':
+    main()
