@@ -19,7 +19,8 @@ got (Example *example, int number, SeqexMessage *message, GError *error)
 
   if (text == NULL)
     {
-      example_fail (example, "message %d: %s", number, error != NULL ? error->message : "no text");
+      example_fail (example, "message %d: %s", number,
+                    owned_error != NULL ? owned_error->message : "no text");
       return NULL;
     }
   example_say ("got  %s", text);
