@@ -14,9 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK 32768
-/* What may wait in the connection for the network; the rest of the file stays on the disk. */
-#define QUEUED_MAX (8 * CHUNK)
+#define CHUNK 16384
+/* Chunks that the other program has not taken yet; the rest of the file stays on the disk. What is
+ * under way at the same time also shares the line, so that with few the first ones arrive soon. */
+#define UNDER_WAY_MAX 8
 
 static char *opt_directory;
 static char *opt_get;
@@ -160,9 +161,7 @@ chunk_sent_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 send_chunks (Transfer *transfer)
 {
-  SeqexConnection *connection = transfer->example->connection;
-
-  while (!transfer->read_all && seqex_connection_get_queued_bytes (connection) <= QUEUED_MAX)
+  while (!transfer->read_all && transfer->under_way < UNDER_WAY_MAX)
     {
       guint8 buffer[CHUNK];
       gsize size = read_chunk (transfer, buffer);
@@ -172,8 +171,8 @@ send_chunks (Transfer *transfer)
           g_autoptr (GBytes) chunk = g_bytes_new (buffer, size);
 
           transfer->under_way++;
-          seqex_connection_send_async (connection, chunk, SEQEX_SEND_FLAGS_ORDERED, NULL,
-                                       chunk_sent_cb, transfer);
+          seqex_connection_send_async (transfer->example->connection, chunk,
+                                       SEQEX_SEND_FLAGS_ORDERED, NULL, chunk_sent_cb, transfer);
         }
       transfer->read_all = size < CHUNK;
     }

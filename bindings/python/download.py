@@ -18,9 +18,10 @@ from gi.repository import GLib
 from example import (Failed, NONE, ORDERED, Progress, call, check, data_of, main, parser, say,
                      text_bytes)
 
-CHUNK = 32768
-# What may wait in the connection for the network; the rest of the file stays on the disk.
-QUEUED_MAX = 8 * CHUNK
+CHUNK = 16384
+# Chunks that the other program has not taken yet; the rest of the file stays on the disk. What is
+# under way at the same time also shares the line, so that with few the first ones arrive soon.
+UNDER_WAY_MAX = 8
 
 
 def open_served(directory, name):
@@ -48,9 +49,9 @@ async def send_file(connection, file):
     """Sends a file as ordered messages, no faster than the other side takes them."""
     under_way = collections.deque()
     for chunk in chunks_of(file):
-        under_way.append(call(connection, 'send', GLib.Bytes.new(chunk), ORDERED))
-        while connection.get_queued_bytes() > QUEUED_MAX:
+        if len(under_way) == UNDER_WAY_MAX:
             await under_way.popleft()
+        under_way.append(call(connection, 'send', GLib.Bytes.new(chunk), ORDERED))
     for each in under_way:
         await each
 

@@ -65,7 +65,7 @@ SocketAddress parse_address (string text) throws Error {
   return result;
 }
 
-// A connection over a UDP socket that is bound to one address and connected to the other. (Were this
+// A connection over a UDP socket that is bound to one address and connected to the other. (Were it
 // named connect, GIO would call it instead of the C library's function.)
 Seqex.Connection open_connection () throws Error {
   var local = parse_address (opt_local ?? (opt_serve ? "127.0.0.1:5001" : "127.0.0.1:5002"));
