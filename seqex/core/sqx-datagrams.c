@@ -113,19 +113,20 @@ sqx_datagrams_receive (sqx_datagrams *datagrams,
   return true;
 }
 
-bool
+void
 sqx_datagrams_take (sqx_datagrams         *datagrams,
                     sqx_received_datagram *received,
                     uint8_t              **data,
                     size_t                *size)
 {
-  bool empty = received->size == 0;
-
   datagrams->n_incoming--;
   *size = received->size;
-  *data = empty ? NULL : malloc (received->size);
-  if (*data != NULL)
-    memcpy (*data, received->data, received->size);
-  free (received);
-  return empty || *data != NULL;
+  if (received->size == 0)
+    {
+      free (received);
+      *data = NULL;
+      return;
+    }
+  /* The block itself becomes the payload, so that nothing can be lost here for want of memory. */
+  *data = memmove (received, received->data, received->size);
 }

@@ -36,7 +36,6 @@ unsigned   sqx_datagrams_pack   (sqx_datagrams *datagrams, const sqx_config *con
 /* Puts one into the event queue; false: the queue is full or memory short. */
 bool       sqx_datagrams_receive (sqx_datagrams *datagrams, sqx_node *events,
                                   const uint8_t *data, size_t size);
-/* Takes the payload out of its event (malloc()ed, NULL when it is empty), which is freed. false:
- * no memory, the datagram is dropped. */
-bool       sqx_datagrams_take   (sqx_datagrams *datagrams, sqx_received_datagram *received,
+/* Takes the payload out of its event (malloc()ed, NULL when it is empty), which is gone then. */
+void       sqx_datagrams_take   (sqx_datagrams *datagrams, sqx_received_datagram *received,
                                  uint8_t **data, size_t *size);

@@ -126,9 +126,12 @@ begin (sqx_session  *session,
     return false;
   if (!sqx_credit_may_begin (&session->credit, cost, message->is_reply))
     return false;
-  /* Without memory it stays where it is, and is tried again with the next change. */
+  /* There may be no other change with which it could be tried again, and it would wait for ever. */
   if (!sqx_index_insert (&channel->outgoing, channel->next_number, message))
-    return false;
+    {
+      session->out_of_memory = true;
+      return false;
+    }
 
   message->number = channel->next_number++;
   message->begun = true;

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Every allocation of the core fails once, and every allocation from some moment on: nothing
+ * crashes, nothing leaks, nothing is delivered twice, every wait ends, and a connection that did
+ * not fail goes on. The linker puts the wrappers below in the core's way; GLib's own memory is
+ * not touched.
+ */
+#include "pair.h"
+
+#include <stdlib.h>
+
+void *__real_malloc (size_t size);
+void *__real_calloc (size_t n, size_t size);
+void *__real_realloc (void *block, size_t size);
+void  __real_free (void *block);
+void *__wrap_malloc (size_t size);
+void *__wrap_calloc (size_t n, size_t size);
+void *__wrap_realloc (void *block, size_t size);
+void  __wrap_free (void *block);
+
+static gboolean armed;
+static guint64  calls;     /* while armed */
+static guint64  fail_at;   /* 0: never */
+static gboolean for_ever;  /* all calls from fail_at on fail */
+static gint64   blocks;    /* allocated and not freed */
+
+static gboolean
+fails (void)
+{
+  if (!armed)
+    return FALSE;
+  calls++;
+  return fail_at != 0 && (for_ever ? calls >= fail_at : calls == fail_at);
+}
+
+void *
+__wrap_malloc (size_t size)
+{
+  void *block = fails () ? NULL : __real_malloc (size);
+
+  blocks += block != NULL;
+  return block;
+}
+
+void *
+__wrap_calloc (size_t n, size_t size)
+{
+  void *block = fails () ? NULL : __real_calloc (n, size);
+
+  blocks += block != NULL;
+  return block;
+}
+
+void *
+__wrap_realloc (void *block, size_t size)
+{
+  void *moved;
+
+  g_assert_cmpuint (size, >, 0);
+  moved = fails () ? NULL : __real_realloc (block, size);
+  blocks += block == NULL && moved != NULL;
+  return moved;
+}
+
+void
+__wrap_free (void *block)
+{
+  blocks -= block != NULL;
+  __real_free (block);
+}
+
+/* Programs that live with every refusal ------------------------------------------------ */
+
+static void
+try_send (Pair *pair, guint side, uint32_t channel, size_t size, uint32_t flags)
+{
+  guint tag;
+  sqx_result result;
+
+  result = pair_try_send (pair, side, channel, g_bytes_new_take (g_malloc0 (size + 1), size),
+                          flags, &tag);
+  /* Anything else would be a wrong word for it; after a failure the connection says which. */
+  if (result != SQX_OK && !sqx_conn_is_writable (pair->side[side].conn))
+    return;
+  if (result != SQX_OK)
+    g_assert_cmpint (result, ==, SQX_ERR_NO_MEMORY);
+}
+
+static void
+try_answer (Pair *pair, guint side, const PairMessage *message)
+{
+  sqx_conn *conn = pair->side[side].conn;
+  guint tag;
+
+  if (message->flags & SQX_MESSAGE_FINAL)
+    return;
+  if (message->id.number % 3 == 0
+      || pair_try_reply (pair, side, &message->id, g_bytes_ref (message->payload),
+                         SQX_MESSAGE_FINAL | (message->flags & SQX_MESSAGE_ORDERED), &tag)
+           != SQX_OK)
+    sqx_conn_end (conn, pair->now, &message->id, SQX_END_ENDED);
+}
+
+static gboolean
+drop_some (Pair *pair, PairPacket *packet, gpointer data)
+{
+  if (packet->nth % 11 == 5)
+    packet->at += 35 * SQX_MILLISECOND;
+  return packet->nth % 9 != 4;
+}
+
+static gboolean
+is_over (Pair *pair)
+{
+  return (pair->side[PAIR_A].closed && pair->side[PAIR_B].closed)
+         || (!sqx_conn_is_busy (pair->side[PAIR_A].conn)
+             && !sqx_conn_is_busy (pair->side[PAIR_B].conn)
+             && pair_all_done (pair, PAIR_A) && pair_all_done (pair, PAIR_B));
+}
+
+/* Scenarios --------------------------------------------------------------------------- */
+
+typedef void (*Scenario) (Pair *pair);
+
+static void
+exchanges (Pair *pair)
+{
+  for (guint i = 0; i < 12; i++)
+    {
+      try_send (pair, PAIR_A, i % 3, i * 700, i % 4);
+      try_send (pair, PAIR_B, i % 2, i * 100, (i + 1) % 4);
+      pair_drive_for (pair, 4 * SQX_MILLISECOND);
+      if (i % 4 == 3)
+        for (guint side = 0; side < 2; side++)
+          {
+            guint tag = pair->side[side].waits->len;
+
+            if (tag > 0 && !pair_is_done (pair, side, tag))
+              pair_cancel (pair, side, tag);
+          }
+    }
+}
+
+static void
+send_datagram (Pair *pair, guint side)
+{
+  sqx_payload payload = { (const uint8_t *) "datagram", 8, NULL };
+
+  sqx_conn_send_datagram (pair->side[side].conn, pair->now, &payload);
+}
+
+static void
+channels_and_restart (Pair *pair)
+{
+  sqx_conn *conn = pair->side[PAIR_A].conn;
+
+  sqx_conn_open_channel (conn, 7);
+  sqx_conn_set_serialized (conn, 7, true);
+  sqx_conn_set_priority (conn, 40, 0);
+  for (guint i = 0; i < 6; i++)
+    {
+      try_send (pair, PAIR_B, 7, 50, SQX_MESSAGE_ORDERED);
+      try_send (pair, PAIR_A, i * 20, 3000, 0);
+      try_send (pair, PAIR_A, 40, 3000, SQX_MESSAGE_FINAL);
+      send_datagram (pair, i % 2);
+      pair_drive_for (pair, 9 * SQX_MILLISECOND);
+    }
+  armed = FALSE;
+  pair_restart (pair, PAIR_B);
+  armed = TRUE;
+  for (guint i = 0; i < 6; i++)
+    {
+      try_send (pair, PAIR_B, 7, 500, SQX_MESSAGE_ORDERED);
+      send_datagram (pair, i % 2);
+      pair_drive_for (pair, 9 * SQX_MILLISECOND);
+    }
+}
+
+static void
+closing (Pair *pair)
+{
+  pair->side[PAIR_B].hold_taking = TRUE;
+  for (guint i = 0; i < 8; i++)
+    {
+      try_send (pair, PAIR_A, i % 3, i * 500, i % 4);
+      try_send (pair, PAIR_B, i % 3, i * 500, i % 4);
+    }
+  pair_drive_for (pair, 25 * SQX_MILLISECOND);
+  sqx_conn_close (pair->side[PAIR_A].conn, pair->now, 64, "bye");
+  pair_drive_for (pair, 200 * SQX_MILLISECOND);
+  pair->side[PAIR_B].hold_taking = FALSE;
+  pair_take_all (pair, PAIR_B, 0);
+  pair_drive_for (pair, 20 * SQX_SECOND);
+}
+
+/* Every message taken was sent once: numbers do not repeat within an incarnation. */
+static void
+assert_taken_once (Pair *pair)
+{
+  for (guint side = 0; side < 2; side++)
+    {
+      g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+      for (guint i = 0; i < pair_n_taken (pair, side); i++)
+        {
+          const sqx_message_id *id = &pair_taken (pair, side, i)->id;
+
+          /* The epoch stands for the life of this side, the incarnation for that of the peer. */
+          if (side == PAIR_B && pair->side[PAIR_B].config.epoch != PAIR_EPOCH_B)
+            break;
+          g_assert_true (g_hash_table_add (seen, g_strdup_printf (
+            "%u %u %" G_GUINT64_FORMAT, id->incarnation, id->channel, id->number)));
+        }
+    }
+}
+
+/* A connection that has not failed works. */
+static void
+assert_goes_on (Pair *pair)
+{
+  guint tag;
+
+  if (sqx_conn_state (pair->side[PAIR_A].conn) > SQX_STATE_CONNECTED
+      || sqx_conn_state (pair->side[PAIR_B].conn) > SQX_STATE_CONNECTED)
+    return;
+  pair->filter = NULL;
+  tag = pair_send (pair, PAIR_A, "still there", 0);
+  pair_drive_until (pair, 10 * SQX_SECOND, pair_is_done (pair, PAIR_A, tag));
+  if (!pair->side[PAIR_A].closed)
+    g_assert_cmpint (pair_wait (pair, PAIR_A, tag)->error, ==, SQX_OK);
+  pair_drive (pair);
+  pair_assert_quiet (pair);
+}
+
+/* Returns how many allocations there were. */
+static guint64
+run (Scenario scenario, guint64 at, gboolean from_then_on)
+{
+  Pair *pair;
+  gint64 before = blocks;
+
+  calls = 0;
+  fail_at = at;
+  for_ever = from_then_on;
+  pair = pair_new (NULL, NULL);
+  pair->filter = drop_some;
+  pair->side[PAIR_A].handler = pair->side[PAIR_B].handler = try_answer;
+  armed = TRUE;
+  scenario (pair);
+  pair_drive_until (pair, 200 * SQX_SECOND, is_over (pair));
+  armed = FALSE;
+  assert_taken_once (pair);
+  g_assert_true (pair_all_done (pair, PAIR_A) && pair_all_done (pair, PAIR_B));
+  assert_goes_on (pair);
+  pair_free (pair);
+  g_assert_cmpint (blocks, ==, before);
+  return calls;
+}
+
+static void
+test_scenario (gconstpointer data)
+{
+  Scenario scenario = *(const Scenario *) data;
+  guint64 n = run (scenario, 0, FALSE);
+
+  g_test_message ("%" G_GUINT64_FORMAT " allocations", n);
+  g_assert_cmpuint (n, >, 50);
+  for (guint64 at = 1; at <= n; at++)
+    {
+      g_test_message ("at %" G_GUINT64_FORMAT, at);
+      run (scenario, at, FALSE);
+      run (scenario, at, TRUE);
+    }
+}
+
+static void
+test_new (void)
+{
+  sqx_config config;
+  gint64 before = blocks;
+  guint failed = 0;
+
+  pair_config (&config, PAIR_A);
+  config.user_data = &(PairSide){ .random = 5 };
+  for_ever = FALSE;
+  for (fail_at = 1;; fail_at++)
+    {
+      sqx_conn *conn;
+
+      calls = 0;
+      armed = TRUE;
+      conn = sqx_conn_new (&config, 1);
+      armed = FALSE;
+      if (conn != NULL)
+        {
+          sqx_conn_free (conn);
+          break;
+        }
+      failed++;
+      g_assert_cmpint (blocks, ==, before);
+    }
+  g_assert_cmpuint (failed, >=, 1);
+  g_assert_cmpint (blocks, ==, before);
+}
+
+/* One message, nothing else going on, and no memory at the moment when it could begin: it is
+ * refused, or begins later, or fails; it is not forgotten. */
+static void
+test_alone (void)
+{
+  for (guint64 at = 1; at < 20; at++)
+    {
+      Pair *pair;
+      guint tag;
+      gint64 before = blocks;
+
+      pair = pair_new (NULL, NULL);
+      pair_connect (pair);
+      pair->side[PAIR_B].handler = pair_echo;
+      calls = 0;
+      fail_at = at;
+      for_ever = FALSE;
+      armed = TRUE;
+      if (pair_try_send (pair, PAIR_A, 3, g_bytes_new ("alone", 5), 0, &tag) == SQX_OK)
+        {
+          armed = FALSE;
+          pair_drive_until (pair, 9 * SQX_SECOND, pair_is_done (pair, PAIR_A, tag));
+        }
+      armed = FALSE;
+      pair_free (pair);
+      g_assert_cmpint (blocks, ==, before);
+    }
+}
+
+int
+main (int argc, char *argv[])
+{
+  static const Scenario scenarios[] = { exchanges, channels_and_restart, closing };
+
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/seqex/nomem/new", test_new);
+  g_test_add_func ("/seqex/nomem/alone", test_alone);
+  g_test_add_data_func ("/seqex/nomem/exchanges", &scenarios[0], test_scenario);
+  g_test_add_data_func ("/seqex/nomem/channels-and-restart", &scenarios[1], test_scenario);
+  g_test_add_data_func ("/seqex/nomem/closing", &scenarios[2], test_scenario);
+
+  return g_test_run ();
+}
