@@ -114,6 +114,25 @@ test_hostile_long_reason (void)
                     SQX_CLOSE_REASON_MAX);
 }
 
+/* The smallest datagrams, the longest name in HELLO, the longest reason: the code must go. */
+static void
+test_no_room_for_reason (void)
+{
+  g_autofree char *name = g_strnfill (255, 'n'), *reason = g_strnfill (255, 'r');
+  sqx_config config;
+  g_autoptr (Pair) pair = NULL;
+
+  pair_config (&config, PAIR_A);
+  config.application_id = name;
+  config.max_datagram_size = SQX_DATAGRAM_MIN;
+  pair = pair_new_fake (&config);
+  pair_send (pair, PAIR_A, "question", 0);
+  pair_flush (pair);
+  sqx_conn_abort (pair->side[PAIR_A].conn, pair->now, 64, reason);
+  pair_flush (pair);
+  g_assert_cmpuint (fake_last (pair, SQX_FRAME_CLOSE)->close.code, ==, 64);
+}
+
 /* What the peer found wrong is an error of its own. */
 static void
 test_errors_of_codes (void)
@@ -183,6 +202,23 @@ test_not_repeated (void)
   g_assert_cmpint (sqx_conn_state (pair->side[PAIR_A].conn), ==, SQX_STATE_CLOSED);
   pair_assert_closed (pair, PAIR_A, SQX_OK);
   g_assert_false (pair->side[PAIR_A].closing.event.by_peer);
+}
+
+/* Both close, and the peer's CLOSE is read before the own one went out: it goes out all the same,
+ * or the peer would wait three probe time-outs for it. */
+static void
+test_crossing (void)
+{
+  g_autoptr (Pair) pair = pair_new_fake (NULL);
+
+  fake_connect (pair);
+  close_it (pair, PAIR_A, 64, "bye");
+  fake_close (pair, 65, "bye", 3);
+  g_assert_cmpint (sqx_conn_state (pair->side[PAIR_A].conn), ==, SQX_STATE_DRAINING);
+  pair_drive_for (pair, 10 * SQX_SECOND);
+  g_assert_cmpuint (fake_count (pair, SQX_FRAME_CLOSE), ==, 1);
+  g_assert_cmpuint (fake_last (pair, SQX_FRAME_CLOSE)->close.code, ==, 64);
+  pair_assert_closed (pair, PAIR_A, SQX_OK);
 }
 
 /* Messages that waited for the program when the peer closed are the program's still. */
@@ -456,9 +492,11 @@ main (int argc, char *argv[])
       g_test_add_data_func (path, GUINT_TO_POINTER (i), test_hostile_reason);
     }
   g_test_add_func (C "hostile-long-reason", test_hostile_long_reason);
+  g_test_add_func (C "no-room-for-the-reason", test_no_room_for_reason);
   g_test_add_func (C "errors-of-codes", test_errors_of_codes);
   g_test_add_func (C "one-answer", test_one_answer);
   g_test_add_func (C "not-repeated", test_not_repeated);
+  g_test_add_func (C "crossing", test_crossing);
   g_test_add_func (C "untaken-can-be-taken", test_untaken_can_be_taken);
   g_test_add_func (C "unfetched-reply", test_unfetched_reply);
   g_test_add_func (C "cancel-after-close", test_cancel_after_close);

@@ -204,6 +204,43 @@ test_reply_that_waits (void)
   assert_closed_by (pair, PAIR_A);
 }
 
+/* Answers that wait for credit when the close begins are answers still. */
+static void
+test_waiting_replies (void)
+{
+  g_autoptr (Pair) pair = NULL;
+  sqx_config config;
+  guint tag[4], answer[4];
+
+  pair_config (&config, PAIR_B);
+  config.max_message_size = SQX_MESSAGE_MAX_MIN;
+  config.byte_window = config.byte_window_max = 2 * (SQX_MESSAGE_MAX_MIN + 64);
+  pair = pair_new (NULL, &config);
+  for (guint i = 0; i < 4; i++)
+    tag[i] = pair_send (pair, PAIR_B, "question", 0);
+  pair_drive (pair);
+  for (guint i = 0; i < 4; i++)
+    answer[i] = pair_reply_size (pair, PAIR_A, pair_taken (pair, PAIR_A, i), SQX_MESSAGE_MAX_MIN,
+                                 i % 2 ? SQX_MESSAGE_FINAL : 0);
+  pair_flush (pair);
+  g_assert_cmpuint (sqx_conn_queued_bytes (pair->side[PAIR_A].conn), >, 0);
+  close_it (pair, PAIR_A);
+  pair_flush (pair);
+  pair_assert_failed (pair, PAIR_A, answer[2], SQX_ERR_CLOSED);
+  pair_assert_pending (pair, PAIR_A, answer[3]);
+  pair_drive_for (pair, SQX_SECOND);
+  for (guint i = 0; i < 4; i++)
+    {
+      pair_assert_replied (pair, PAIR_B, tag[i], NULL);
+      if (i % 2)
+        pair_assert_ended (pair, PAIR_A, answer[i], SQX_END_ENDED);
+      else
+        pair_end (pair, PAIR_B, pair_wait (pair, PAIR_B, tag[i])->reply, SQX_END_ENDED);
+    }
+  pair_drive_for (pair, SQX_SECOND);
+  assert_closed_by (pair, PAIR_A);
+}
+
 static void
 test_close_time_out_is_set (void)
 {
@@ -388,6 +425,7 @@ main (int argc, char *argv[])
   g_test_add_func (R14 "until-the-time-out", test_until_the_time_out);
   g_test_add_func (R14 "time-out-is-set", test_close_time_out_is_set);
   g_test_add_func (R14 "reply-that-awaits-an-answer", test_reply_that_waits);
+  g_test_add_func (R14 "replies-that-wait-for-credit", test_waiting_replies);
   g_test_add_func (R14 "final-is-finished", test_final_is_finished);
   g_test_add_func (R14 "final-until-the-time-out", test_final_until_time_out);
   g_test_add_func (R14 "close-after-own-ends", test_close_after_ends_acknowledged);
