@@ -96,7 +96,8 @@ sqx_conn_open_channel (sqx_conn *conn,
   sqx_channel *opened;
   sqx_result result = get_channel (conn, channel, &opened);
 
-  if (result == SQX_OK)
+  /* What waits after the end stays where it was announced. */
+  if (result == SQX_OK && !sqx_conn_is_over (conn))
     sqx_session_open_channel (&conn->session, opened);
   return result;
 }
@@ -123,15 +124,17 @@ sqx_conn_set_serialized (sqx_conn *conn,
   sqx_channel *changed;
   sqx_result result = get_channel (conn, channel, &changed);
 
+  if (result != SQX_OK || sqx_conn_is_over (conn))
+    return result;
   /* What is held back waits in the channel's own queue, where channel 0 does not find it. */
-  if (result == SQX_OK && serialized)
+  if (serialized)
     sqx_session_open_channel (&conn->session, changed);
-  if (result == SQX_OK && changed->serialized != serialized)
+  if (changed->serialized != serialized)
     {
       changed->serialized = serialized;
       sqx_handover_requeue (&conn->session, changed);
     }
-  return result;
+  return SQX_OK;
 }
 
 void
