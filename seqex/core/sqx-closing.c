@@ -134,8 +134,8 @@ sqx_conn_answer_close (sqx_conn *conn,
 
   if (has_close)
     {
-      /* The peer knows. */
-      conn->closing.due = false;
+      /* The peer knows, or closes by itself; then it waits for a CLOSE of this side. */
+      conn->closing.due = !conn->closing.told;
       sqx_timers_stop (&conn->timers, SQX_TIMER_CLOSE_AGAIN);
       sqx_conn_set_state (conn, SQX_STATE_DRAINING);
     }

@@ -20,6 +20,7 @@ typedef struct
   sqx_result error;      /* what commands answer from now on, if not SQX_OK */
   bool       by_peer;
   bool       due;        /* a packet with CLOSE goes out */
+  bool       told;       /* one has gone out */
   bool       forced;     /* the close time-out has passed */
   unsigned   sends_left; /* unasked repetitions of CLOSE */
   uint64_t   answered;   /* packets that came while CLOSING */

@@ -259,7 +259,9 @@ is_from_peer (sqx_conn               *conn,
       return false;
     case SQX_PLAIN_ADOPT:
     case SQX_PLAIN_RESTART:
-      if (sqx_conn_is_over (conn))
+      /* A peer that answers only now is still told, and its CLOSE is still heard. */
+      if (sqx_conn_is_over (conn)
+          && (verdict == SQX_PLAIN_RESTART || conn->state != SQX_STATE_CLOSING))
         {
           counters->after_close++;
           return false;

@@ -130,6 +130,7 @@ transmit_close (sqx_conn *conn,
   if (!sqx_link_prepare (&conn->link, &conn->config))
     return 0;
   conn->closing.due = false;
+  conn->closing.told = true;
   begin_packet (conn, &packet, buffer, capacity, conn->plain.peer_epoch);
   if (needs_hello (conn))
     pack_hello (conn, &packet);

@@ -221,6 +221,30 @@ test_crossing (void)
   pair_assert_closed (pair, PAIR_A, SQX_OK);
 }
 
+/* Closed before anything came: the first that comes is answered, and if it is CLOSE, believed. */
+static void
+test_first_word_after_close (gconstpointer data)
+{
+  gboolean is_close = GPOINTER_TO_INT (data);
+  g_autoptr (Pair) pair = pair_new_fake (NULL);
+
+  pair_send (pair, PAIR_A, "x", 0);
+  pair_flush (pair);
+  close_it (pair, PAIR_A, 64, "bye");
+  pair_flush (pair);
+  g_assert_cmpint (sqx_conn_state (pair->side[PAIR_A].conn), ==, SQX_STATE_CLOSING);
+  fake_forget (pair);
+  fake_begin (pair);
+  fake_hello (pair);
+  if (is_close)
+    g_assert_true (sqx_write_close (&pair->fake.writer, 65, "bye", 3));
+  fake_send (pair);
+  g_assert_cmpint (sqx_conn_state (pair->side[PAIR_A].conn), ==,
+                   is_close ? SQX_STATE_DRAINING : SQX_STATE_CLOSING);
+  g_assert_cmpuint (fake_count (pair, SQX_FRAME_CLOSE), ==, is_close ? 0 : 1);
+  g_assert_cmpuint (pair_counters (pair, PAIR_A)->after_close, ==, 0);
+}
+
 /* Messages that waited for the program when the peer closed are the program's still. */
 static void
 test_untaken_can_be_taken (void)
@@ -497,6 +521,10 @@ main (int argc, char *argv[])
   g_test_add_func (C "one-answer", test_one_answer);
   g_test_add_func (C "not-repeated", test_not_repeated);
   g_test_add_func (C "crossing", test_crossing);
+  g_test_add_data_func (C "first-word-is-close", GINT_TO_POINTER (TRUE),
+                        test_first_word_after_close);
+  g_test_add_data_func (C "first-word-is-hello", GINT_TO_POINTER (FALSE),
+                        test_first_word_after_close);
   g_test_add_func (C "untaken-can-be-taken", test_untaken_can_be_taken);
   g_test_add_func (C "unfetched-reply", test_unfetched_reply);
   g_test_add_func (C "cancel-after-close", test_cancel_after_close);
