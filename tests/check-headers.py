@@ -54,7 +54,8 @@ def check_guards(headers, umbrella):
               if name != umbrella and GUARD not in text]
     errors += [f"{name} has no #pragma once" for name, text in headers.items()
                if "#pragma once" not in text]
-    if not re.search(r"#define SEQEX_INSIDE\b.*#undef SEQEX_INSIDE\b", headers[umbrella], re.DOTALL):
+    if not re.search(r"#define SEQEX_INSIDE\b.*#undef SEQEX_INSIDE\b", headers[umbrella],
+                     re.DOTALL):
         errors.append(f"{umbrella} does not define SEQEX_INSIDE around what it includes")
     return errors
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """check-size.py SIZE LIBRARY LIMIT: the code of a library is below LIMIT bytes.
 
-The code is the section .text, which stripping leaves as it is. What size(1) adds up as text, with the
-constants, the tables of the dynamic linker and those for unwinding, is told as a remark.
+The code is the section .text, which stripping leaves as it is. What size(1) adds up as text, with
+the constants, the tables of the dynamic linker and those for unwinding, is told as a remark.
 """
 
 import subprocess
@@ -14,7 +14,8 @@ import tap
 
 def sections(size, library):
     """name -> bytes of each section."""
-    output = subprocess.run([size, "-A", library], check=True, capture_output=True, text=True).stdout
+    output = subprocess.run([size, "-A", library], check=True, capture_output=True,
+                            text=True).stdout
     rows = [line.split() for line in output.splitlines()]
     return {row[0]: int(row[1]) for row in rows if len(row) == 3 and row[1].isdigit()}
 

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Uses Seqex as somebody else does: installed, through pkg-config, and as a Meson subproject.
 
-check-install.py MESON SOURCE-ROOT BUILD-ROOT PREFIX TYPELIB-PYTHON COMPILER…
+check-install.py MESON SOURCE-ROOT BUILD-ROOT PREFIX TYPELIB-PYTHON VALAC COMPILER…
 
-TYPELIB-PYTHON is a Python that has PyGObject, or "" without introspection.
+TYPELIB-PYTHON is a Python that has PyGObject, or "" without introspection; VALAC is a Vala
+compiler, or "" without the Vala bindings.
 """
 
 import os
@@ -88,6 +89,16 @@ def check_typelib(installed, python):
              "GI_TYPELIB_PATH": str(installed.find("Seqex-1.typelib").parent)})
 
 
+def check_vala(installed, valac, scratch):
+    vapi = installed.find("seqex-1.vapi")
+    if (vapi.parent / "seqex-1.deps").read_text(encoding="utf-8") != "gio-2.0\n":
+        raise RuntimeError("seqex-1.deps does not name gio-2.0")
+    run([valac, "--vapidir", vapi.parent, "--pkg", "seqex-1", "-X", "-w", HERE / "consumer.vala",
+         "-o", "consumer-vala", "-d", scratch],
+        env={"PKG_CONFIG_PATH": str(installed.pc.parent)})
+    run([scratch / "consumer-vala"], env={"LD_LIBRARY_PATH": str(installed.libdir)})
+
+
 def check_subproject(meson, source_root, scratch):
     project = scratch / "subproject"
     shutil.copytree(HERE / "subproject", project)
@@ -99,8 +110,8 @@ def check_subproject(meson, source_root, scratch):
     run([meson, "test", "-C", build])
 
 
-def main(meson, source_root, build_root, prefix, python, *compiler):
-    plan = tap.Plan(5)
+def main(meson, source_root, build_root, prefix, python, valac, *compiler):
+    plan = tap.Plan(6)
     with tempfile.TemporaryDirectory() as directory:
         scratch = pathlib.Path(directory)
         installed = None
@@ -123,6 +134,10 @@ def main(meson, source_root, build_root, prefix, python, *compiler):
             report("typelib", check_typelib, installed, python)
         else:
             plan.result(True, "typelib # SKIP built without introspection")
+        if valac:
+            report("Vala", check_vala, installed, valac, scratch)
+        else:
+            plan.result(True, "Vala # SKIP built without the Vala bindings")
         report("subproject", check_subproject, meson, source_root, scratch)
     return 1 if plan.failures else 0
 
