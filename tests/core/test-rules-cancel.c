@@ -420,6 +420,26 @@ test_answer_begun (void)
   assert_idle (pair);
 }
 
+/* The program takes its answer back, then the peer the question: one CANCEL says all. */
+static void
+test_answer_cancelled_twice (void)
+{
+  g_autoptr (Pair) pair = fake_pair ();
+  guint answer;
+
+  fake_question (pair);
+  answer = pair_reply (pair, PAIR_A, pair_taken (pair, PAIR_A, 0), "answer", 0);
+  pair_flush (pair);
+  pair_cancel (pair, PAIR_A, answer);
+  pair_flush (pair);
+  fake_takes_back (pair, 0, 8);
+  g_assert_cmpuint (fake_count (pair, SQX_FRAME_CANCEL), ==, 1);
+  fake_begin (pair);
+  fake_end (pair, 0, SQX_END_CANCELLED, 0, 1);
+  fake_send (pair);
+  assert_idle (pair);
+}
+
 /* Both change their minds: a wait cancelled while its answer goes out, over a bad network. */
 static void
 test_answer_begun_pair (void)
@@ -718,6 +738,7 @@ main (int argc, char *argv[])
   g_test_add_func (R10 "answer-not-begun", test_answer_not_begun);
   g_test_add_func (R10 "answer-begun", test_answer_begun);
   g_test_add_func (R10 "answer-begun-both-sides", test_answer_begun_pair);
+  g_test_add_func (R10 "answer-cancelled-twice", test_answer_cancelled_twice);
   g_test_add_func (R10 "cancelled-reply-is-an-end", test_reply_is_end);
   g_test_add_func (R10 "unbegun-reply-is-an-end", test_unbegun_reply_is_end);
   g_test_add_data_func (R10 "reply-in-part", GUINT_TO_POINTER (0), test_reply_taken_back);

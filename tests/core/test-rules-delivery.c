@@ -301,7 +301,7 @@ stray_pair (void)
 
 /* Its number is settled: what is ordered behind it is delivered, it is ended, its bytes return. */
 static void
-assert_stray_settled (Pair *pair, uint64_t number)
+assert_stray_settled_but (Pair *pair, uint64_t number, gboolean busy)
 {
   guint taken = pair_n_taken (pair, PAIR_A);
 
@@ -316,7 +316,13 @@ assert_stray_settled (Pair *pair, uint64_t number)
   pair_drive (pair);
   g_assert_cmpint (fake_end_reason (pair, 0, number), ==, SQX_END_UNHANDLED);
   g_assert_false (pair->side[PAIR_A].closed);
-  g_assert_false (sqx_conn_is_busy (pair->side[PAIR_A].conn));
+  g_assert_cmpint (sqx_conn_is_busy (pair->side[PAIR_A].conn), ==, busy);
+}
+
+static void
+assert_stray_settled (Pair *pair, uint64_t number)
+{
+  assert_stray_settled_but (pair, number, FALSE);
 }
 
 static void
@@ -403,6 +409,27 @@ test_second_reply (void)
   g_assert_false (sqx_conn_is_busy (pair->side[PAIR_A].conn));
 }
 
+/* A final message awaits no answer, so a reply to it answers nothing; its end is still to come. */
+static void
+test_reply_to_final (void)
+{
+  g_autoptr (Pair) pair = pair_new_fake (NULL);
+  guint tag;
+
+  fake_connect (pair);
+  tag = pair_send (pair, PAIR_A, "final", SQX_MESSAGE_FINAL);
+  pair_flush (pair);
+  fake_begin (pair);
+  fake_message (pair, 0, 0, SQX_WIRE_REPLY, 0, "answer");
+  fake_send (pair);
+  pair_assert_pending (pair, PAIR_A, tag);
+  assert_stray_settled_but (pair, 0, TRUE);
+  fake_begin (pair);
+  fake_end (pair, 0, SQX_END_ENDED, 0, 1);
+  fake_send (pair);
+  pair_assert_ended (pair, PAIR_A, tag, SQX_END_ENDED);
+}
+
 static void
 test_stray_end (void)
 {
@@ -479,6 +506,7 @@ main (int argc, char *argv[])
   g_test_add_func (R7 "reply-on-another-channel", test_stray_reply_other_channel);
   g_test_add_func (R7 "reply-whole-too-late", test_stray_reply_whole_too_late);
   g_test_add_func (R7 "second-reply", test_second_reply);
+  g_test_add_func (R7 "reply-to-final-message", test_reply_to_final);
   g_test_add_func (R7 "end-of-answered-message", test_stray_end);
   g_test_add_func (R7 "both-agree", test_chains_agree);
 

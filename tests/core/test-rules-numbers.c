@@ -399,6 +399,42 @@ test_answered_once (gconstpointer data)
   pair_assert_quiet (pair);
 }
 
+/* The end of a message that is awaited goes at once; that of a final reply, for which nobody
+ * waits, until something else goes, but no longer than an acknowledgement may wait. */
+static void
+test_end_at_once (void)
+{
+  g_autoptr (Pair) pair = pair_new_fake (NULL);
+
+  fake_connect (pair);
+  fake_begin (pair);
+  fake_message (pair, 0, 0, 0, 0, "question");
+  fake_message (pair, 0, 1, SQX_WIRE_FINAL, 0, "final");
+  fake_send (pair);
+  pair_end (pair, PAIR_A, pair_taken (pair, PAIR_A, 0), SQX_END_ENDED);
+  pair_flush (pair);
+  g_assert_cmpint (fake_end_reason (pair, 0, 0), ==, SQX_END_ENDED);
+  g_assert_cmpint (fake_end_reason (pair, 0, 1), ==, SQX_END_ENDED);
+
+  for (guint i = 0; i < 2; i++)
+    {
+      pair_send (pair, PAIR_A, "question", 0);
+      pair_flush (pair);
+      fake_begin (pair);
+      fake_message (pair, 0, 2 + i, SQX_WIRE_REPLY | SQX_WIRE_FINAL, 2 * i, "answer");
+      fake_send (pair);
+      g_assert_cmpint (fake_end_reason (pair, 0, 2 + i), ==, -1);
+      if (i == 0)
+        pair_send (pair, PAIR_A, "company", SQX_MESSAGE_FINAL);
+      else
+        pair_drive_for (pair, SQX_ACK_DELAY_DEFAULT);
+      pair_flush (pair);
+      g_assert_cmpint (fake_end_reason (pair, 0, 2 + i), ==, SQX_END_ENDED);
+      if (i == 0)
+        pair_drive_for (pair, SQX_SECOND);
+    }
+}
+
 static void
 test_unknown_id (void)
 {
@@ -621,6 +657,7 @@ main (int argc, char *argv[])
   g_test_add_func (R3 "every-reason", test_reasons);
   g_test_add_data_func (R3 "once-by-end", GINT_TO_POINTER (FALSE), test_answered_once);
   g_test_add_data_func (R3 "once-by-reply", GINT_TO_POINTER (TRUE), test_answered_once);
+  g_test_add_func (R3 "end-goes-at-once", test_end_at_once);
   g_test_add_func (R3 "unknown-message", test_unknown_id);
   g_test_add_func (R3 "unhandled", test_unhandled);
   g_test_add_func (R3 "unhandled-spares-replies", test_unhandled_spares_replies);
