@@ -319,9 +319,10 @@ install_changing_properties (void)
   /**
    * SeqexConnection:writable: (getter get_writable)
    *
-   * Whether the queue has room. It becomes false when
-   * [property@Seqex.Connection:max-queued-bytes] is reached, and true again when half of that is
-   * free.
+   * Whether it is a good moment to send: at most half of
+   * [property@Seqex.Connection:max-queued-bytes] wait, and the connection is not closing.
+   *
+   * A program that sends much stops when this becomes false, and goes on when it is true again.
    */
   properties[PROP_WRITABLE] = g_param_spec_boolean ("writable", NULL, NULL, TRUE, flags);
 
@@ -436,16 +437,16 @@ seqex_connection_get_queued_bytes (SeqexConnection *self)
  * seqex_connection_get_writable: (get-property writable)
  * @self: a connection
  *
- * Gets whether the queue of what waits to be sent has room.
+ * Gets whether it is a good moment to send.
  *
- * Returns: whether it has
+ * Returns: whether at most half of what may wait to be sent does
  */
 gboolean
 seqex_connection_get_writable (SeqexConnection *self)
 {
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), FALSE);
 
-  return self->driver->core == NULL || sqx_conn_is_writable (self->driver->core);
+  return self->driver->core != NULL && sqx_conn_is_writable (self->driver->core);
 }
 
 /**

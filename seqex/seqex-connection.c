@@ -157,7 +157,12 @@ seqex_connection_constructed (GObject *object)
       seqex_driver_fail (self->driver, error);
     }
   else
-    seqex_driver_start (self->driver, self->transport, &self->config);
+    {
+      /* It would end in an error when the connection is merely silent. */
+      if (self->socket != NULL)
+        g_socket_set_timeout (self->socket, 0);
+      seqex_driver_start (self->driver, self->transport, &self->config);
+    }
 }
 
 static void
@@ -278,7 +283,8 @@ seqex_connection_init (SeqexConnection *self)
  *
  * A socket that is not a datagram socket, or not connected, makes a connection that is closed from
  * the start: every operation, and [signal@Seqex.Connection::closed], says why. To set properties
- * that can only be set at construction use `g_object_new()`.
+ * that can only be set at construction use `g_object_new()`. A time-out of the socket is switched
+ * off.
  *
  * Returns: (transfer full): a new connection
  */

@@ -170,7 +170,7 @@ take_event (SeqexDriver *self,
     case SQX_EVENT_CLOSED:
       self->closed = TRUE;
       if (self->failure == NULL)
-        self->failure = seqex_error_from_closed (event);
+        self->failure = seqex_error_from_closed (event, self->send_error);
       SEQEX_NOTE (STATE, "%p: closed: %s", self->connection,
                   self->failure != NULL ? self->failure->message : "in good order");
       break;
@@ -347,7 +347,7 @@ deliver (SeqexDriver *self)
     seqex_connection_emit_datagram (self->connection, datagram);
   else if (hand_over (self))
     ;
-  else if (self->closed && !self->told_closed && self->wake != NULL)
+  else if (self->closed && !self->told_closed && !self->disposed)
     {
       self->told_closed = TRUE;
       seqex_connection_emit_closed (self->connection, self->failure);

@@ -60,18 +60,21 @@ struct _SeqexDriver
   GError          *failure;    /* why the connection failed; NULL while it did not */
 
   /* Input and output */
-  GSource    *wake;        /* attached to context, until dispose */
-  GSource    *readable;    /* likewise; NULL when nothing is read any more */
+  GSource    *wake;        /* attached to context, destroyed by dispose */
+  GSource    *readable;    /* attached to context; NULL when nothing is read any more */
   GSource    *writable;    /* NULL unless the transport refused something */
   SeqexBatch *batch;       /* what it refused; NULL for nothing */
   guint64     armed;       /* the ready time of wake */
   guint64     retry;       /* when to offer the batch again, beside writable */
   guint64     send_errors;
+  GError     *send_error;  /* the last one, NULL if none followed the last success */
   guint       refusals;    /* in a row */
   guint       read_errors; /* in a row */
-  guint       max_datagram_size;
+  guint       max_datagram_size; /* that is received … */
+  guint       datagram_size;     /* … and sent: smaller if the transport said so */
   gboolean    ready;       /* a wake is due */
   gboolean    held;        /* a reference to the connection is held */
+  gboolean    disposed;
 
   SeqexMail *mail; /* newest first; atomic */
 

@@ -23,6 +23,12 @@
 #define REFUSALS_MAX  4u
 #define REFUSAL_DELAY (10 * SQX_MILLISECOND)
 
+/* What is tried next when the transport calls a datagram too long: half the largest, jumbo frames,
+ * Ethernet with IPv4 and IPv6, what every path carries, and the least that works. */
+static const guint datagram_sizes[] = {
+  32768, 16384, 8952, 4096, 1472, 1452, SQX_DATAGRAM_DEFAULT, SQX_DATAGRAM_MIN,
+};
+
 /* Datagrams that the core has given out and the transport has not taken. */
 struct _SeqexBatch
 {
@@ -75,7 +81,7 @@ arm (SeqexDriver *self,
   if (self->core != NULL)
     when = MIN (when, sqx_conn_next_timeout (self->core));
 
-  if (self->wake == NULL || when == self->armed || (when > self->armed && self->armed > now))
+  if (self->disposed || when == self->armed || (when > self->armed && self->armed > now))
     return;
 
   self->armed = when;
@@ -86,6 +92,7 @@ static void
 hold (SeqexDriver *self,
       gboolean     held)
 {
+  held = held && !self->disposed;
   if (self->held == held)
     return;
 
@@ -112,7 +119,7 @@ seqex_driver_mark_ready (SeqexDriver *self)
 {
   GSource *current = g_main_current_source ();
 
-  if (self->wake == NULL)
+  if (self->disposed)
     return;
   hold (self, TRUE);
   if (self->ready)
@@ -125,17 +132,6 @@ seqex_driver_mark_ready (SeqexDriver *self)
       self->armed = 0;
       g_source_set_ready_time (self->wake, 0);
     }
-}
-
-void
-seqex_driver_post (SeqexDriver *self,
-                   SeqexMail   *mail)
-{
-  do
-    mail->next = g_atomic_pointer_get (&self->mail);
-  while (!g_atomic_pointer_compare_and_exchange (&self->mail, mail->next, mail));
-
-  g_main_context_wakeup (self->context);
 }
 
 static void
@@ -164,6 +160,35 @@ take_mail (SeqexDriver *self)
       head = next;
     }
   return oldest;
+}
+
+static void
+discard_mail (SeqexDriver *self)
+{
+  SeqexMail *mail = take_mail (self);
+
+  while (mail != NULL)
+    {
+      SeqexMail *next = mail->next;
+
+      free_mail (mail);
+      mail = next;
+    }
+}
+
+void
+seqex_driver_post (SeqexDriver *self,
+                   SeqexMail   *mail)
+{
+  do
+    mail->next = g_atomic_pointer_get (&self->mail);
+  while (!g_atomic_pointer_compare_and_exchange (&self->mail, mail->next, mail));
+
+  /* Nobody reads it any more, or somebody is about to. */
+  if (g_source_is_destroyed (self->wake))
+    discard_mail (self);
+  else
+    g_main_context_wakeup (self->context);
 }
 
 static void
@@ -259,9 +284,7 @@ static void
 read_failed (SeqexDriver *self,
              GError      *error)
 {
-  /* A time-out is the socket's own, and says nothing here. */
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)
-      || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     return;
 
   SEQEX_NOTE (TRANSPORT, "%p: cannot receive: %s", self->connection, error->message);
@@ -314,6 +337,35 @@ read_datagrams (SeqexDriver *self)
     }
 }
 
+/* The core sends what was lost again, in datagrams that fit. */
+static void
+shrink_datagrams (SeqexDriver *self,
+                  gsize        refused_size)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (datagram_sizes); i++)
+    if (datagram_sizes[i] < refused_size)
+      {
+        self->datagram_size = MIN (self->datagram_size, datagram_sizes[i]);
+        return;
+      }
+}
+
+/* A datagram is not going to be sent: too long for the route, forbidden, no memory … It is lost, and
+ * the core deals with that. */
+static void
+lose_datagram (SeqexDriver *self,
+               GError      *error)
+{
+  SeqexBatch *batch = self->batch;
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE))
+    shrink_datagrams (self, batch->sizes[batch->first]);
+  self->send_errors++;
+  g_clear_error (&self->send_error);
+  self->send_error = error;
+  batch->first++;
+}
+
 /* Waits for the transport to take what it has refused. */
 static void
 wait_writable (SeqexDriver *self);
@@ -343,6 +395,7 @@ offer_batch (SeqexDriver *self)
       if (n > 0)
         {
           batch->first += n;
+          g_clear_error (&self->send_error);
           self->refusals = 0;
           tried_again = FALSE;
           continue;
@@ -371,9 +424,7 @@ offer_batch (SeqexDriver *self)
             }
         }
 
-      /* Too long for the route, forbidden, no memory … : lost, and the core deals with that. */
-      self->send_errors++;
-      batch->first++;
+      lose_datagram (self, g_steal_pointer (&error));
       tried_again = FALSE;
     }
   return TRUE;
@@ -393,7 +444,7 @@ fill_batch (SeqexDriver *self)
   for (batch->count = 0; batch->count < n_slots; batch->count++)
     {
       guint8 *slot = batch->data + batch->count * self->max_datagram_size;
-      gsize size = sqx_conn_poll_transmit (self->core, now, slot, self->max_datagram_size);
+      gsize size = sqx_conn_poll_transmit (self->core, now, slot, self->datagram_size);
 
       if (size == 0)
         break;
@@ -479,7 +530,7 @@ wake (SeqexDriver *self,
 
   seqex_delivery_run (self);
 
-  if (self->ready && self->wake != NULL)
+  if (self->ready && !self->disposed)
     {
       self->ready = FALSE;
       send_and_collect (self);
@@ -608,19 +659,16 @@ seqex_driver_start (SeqexDriver      *self,
     }
 
   self->transport = g_object_ref (transport);
-  self->max_datagram_size = config->max_datagram_size;
+  self->max_datagram_size = self->datagram_size = config->max_datagram_size;
   self->readable = watch_transport (self, G_IO_IN, readable_cb, "[seqex] readable");
 }
 
 void
 seqex_driver_dispose (SeqexDriver *self)
 {
-  SeqexMail *mail;
-
+  self->disposed = TRUE;
   close_transport (self);
-  if (self->wake != NULL)
-    g_source_destroy (self->wake);
-  g_clear_pointer (&self->wake, g_source_unref);
+  g_source_destroy (self->wake);
 
   /* Every wait refers to the connection, so there are only some if somebody insists on dispose. */
   if (self->core != NULL)
@@ -631,15 +679,7 @@ seqex_driver_dispose (SeqexDriver *self)
     }
   g_clear_pointer (&self->core, sqx_conn_free);
   seqex_delivery_clear (self);
-
-  mail = take_mail (self);
-  while (mail != NULL)
-    {
-      SeqexMail *next = mail->next;
-
-      free_mail (mail);
-      mail = next;
-    }
+  discard_mail (self);
   g_ptr_array_set_size (self->ports, 0);
   self->closed = TRUE;
   hold (self, FALSE);
@@ -648,7 +688,9 @@ seqex_driver_dispose (SeqexDriver *self)
 void
 seqex_driver_free (SeqexDriver *self)
 {
+  g_source_unref (self->wake);
   g_clear_error (&self->failure);
+  g_clear_error (&self->send_error);
   g_sequence_free (self->deadlines);
   g_ptr_array_unref (self->ports);
   g_main_context_unref (self->context);

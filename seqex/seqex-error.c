@@ -112,7 +112,8 @@ seqex_error_from_end (sqx_end_reason reason)
 }
 
 GError *
-seqex_error_from_closed (const sqx_event *event)
+seqex_error_from_closed (const sqx_event *event,
+                         const GError    *send_error)
 {
   g_autoptr (GError) error = NULL;
 
@@ -139,6 +140,10 @@ seqex_error_from_closed (const sqx_event *event)
 
       return g_error_new (error->domain, error->code, "%s: %s", error->message, reason);
     }
+  /* A peer that seems silent may never have heard anything. */
+  if (event->error == SQX_ERR_TIMED_OUT && send_error != NULL)
+    return g_error_new (error->domain, error->code, "%s; sending failed: %s", error->message,
+                        send_error->message);
   return g_steal_pointer (&error);
 }
 

@@ -66,13 +66,20 @@ seqex_statistics_free (SeqexStatistics *self)
   g_free (self);
 }
 
-#define GETTER(name, field)                                            \
-  guint64                                                              \
-  seqex_statistics_get_##name (const SeqexStatistics *self)            \
-  {                                                                    \
-    g_return_val_if_fail (self != NULL, 0);                            \
-                                                                       \
-    return self->field;                                                \
+static guint64
+get_figure (const SeqexStatistics *self,
+            gsize                  offset)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return G_STRUCT_MEMBER (guint64, self, offset);
+}
+
+#define GETTER(name, field)                                             \
+  guint64                                                               \
+  seqex_statistics_get_##name (const SeqexStatistics *self)             \
+  {                                                                     \
+    return get_figure (self, G_STRUCT_OFFSET (SeqexStatistics, field)); \
   }
 
 /**
@@ -342,13 +349,42 @@ GETTER (min_round_trip_time, core.min_rtt)
  */
 GETTER (round_trip_variation, core.rtt_variance)
 
-static void
-append (GString    *text,
-        const char *name,
-        guint64     value)
+/* What the getters give, and then every counter of the core. */
+static const struct
 {
-  g_string_append_printf (text, "%s: %" G_GUINT64_FORMAT "\n", name, value);
-}
+  const char *name;
+  gsize       offset;
+} figures[] = {
+#define FIGURE(name, field) { name, G_STRUCT_OFFSET (SeqexStatistics, field) },
+  FIGURE ("packets_sent", core.packets_sent)
+  FIGURE ("packets_received", core.packets_received)
+  FIGURE ("packets_lost", core.packets_lost)
+  FIGURE ("spurious_losses", core.spurious_losses)
+  FIGURE ("duplicate_packets", counters.duplicate_packet)
+  FIGURE ("send_errors", send_errors)
+  FIGURE ("bytes_sent", core.bytes_sent)
+  FIGURE ("bytes_received", core.bytes_received)
+  FIGURE ("bytes_resent", core.bytes_resent)
+  FIGURE ("messages_sent", core.messages_sent)
+  FIGURE ("messages_received", core.messages_received)
+  FIGURE ("duplicate_messages", counters.duplicate_message)
+  FIGURE ("exchanges_started", core.exchanges_started)
+  FIGURE ("exchanges_accepted", core.exchanges_accepted)
+  FIGURE ("replies_received", core.replies_delivered)
+  FIGURE ("datagrams_sent", core.datagrams_sent)
+  FIGURE ("datagrams_received", core.datagrams_received)
+  FIGURE ("probe_timeouts", core.probe_timeouts)
+  FIGURE ("congestion_window", core.congestion_window)
+  FIGURE ("bytes_in_flight", core.bytes_in_flight)
+  FIGURE ("receive_window", core.byte_window)
+  FIGURE ("round_trip_time", core.smoothed_rtt)
+  FIGURE ("min_round_trip_time", core.min_rtt)
+  FIGURE ("round_trip_variation", core.rtt_variance)
+#define COUNTER(name) FIGURE ("dropped, " #name, counters.name)
+  SQX_COUNTERS (COUNTER)
+#undef COUNTER
+#undef FIGURE
+};
 
 /**
  * seqex_statistics_to_string:
@@ -369,35 +405,8 @@ seqex_statistics_to_string (const SeqexStatistics *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   text = g_string_new (NULL);
-#define APPEND_GETTER(name) append (text, #name, seqex_statistics_get_##name (self));
-  APPEND_GETTER (packets_sent)
-  APPEND_GETTER (packets_received)
-  APPEND_GETTER (packets_dropped)
-  APPEND_GETTER (packets_lost)
-  APPEND_GETTER (spurious_losses)
-  APPEND_GETTER (duplicate_packets)
-  APPEND_GETTER (send_errors)
-  APPEND_GETTER (bytes_sent)
-  APPEND_GETTER (bytes_received)
-  APPEND_GETTER (bytes_resent)
-  APPEND_GETTER (messages_sent)
-  APPEND_GETTER (messages_received)
-  APPEND_GETTER (duplicate_messages)
-  APPEND_GETTER (exchanges_started)
-  APPEND_GETTER (exchanges_accepted)
-  APPEND_GETTER (replies_received)
-  APPEND_GETTER (datagrams_sent)
-  APPEND_GETTER (datagrams_received)
-  APPEND_GETTER (probe_timeouts)
-  APPEND_GETTER (congestion_window)
-  APPEND_GETTER (bytes_in_flight)
-  APPEND_GETTER (receive_window)
-  APPEND_GETTER (round_trip_time)
-  APPEND_GETTER (min_round_trip_time)
-  APPEND_GETTER (round_trip_variation)
-#undef APPEND_GETTER
-#define APPEND_COUNTER(name) append (text, "dropped, " #name, self->counters.name);
-  SQX_COUNTERS (APPEND_COUNTER)
-#undef APPEND_COUNTER
+  for (guint i = 0; i < G_N_ELEMENTS (figures); i++)
+    g_string_append_printf (text, "%s: %" G_GUINT64_FORMAT "\n", figures[i].name,
+                            get_figure (self, figures[i].offset));
   return g_string_free (text, FALSE);
 }

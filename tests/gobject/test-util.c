@@ -269,6 +269,17 @@ util_reply (SeqexMessage  *message,
   return seqex_message_reply_finish (message, outcome.result, error);
 }
 
+void
+util_exchange (SeqexConnection *connection,
+               const char      *text)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SeqexMessage) reply = util_send_with_reply (connection, text, &error);
+
+  g_assert_no_error (error);
+  util_assert_text (reply, text);
+}
+
 gboolean
 util_close (SeqexConnection  *connection,
             GError          **error)

@@ -81,6 +81,9 @@ SeqexMessage *util_receive         (SeqexConnection  *connection,
 gboolean      util_reply           (SeqexMessage     *message,
                                     const char       *text,
                                     GError          **error);
+/* Sends @text to a peer that echoes. */
+void          util_exchange        (SeqexConnection  *connection,
+                                    const char       *text);
 gboolean      util_close           (SeqexConnection  *connection,
                                     GError          **error);
 
