@@ -10,20 +10,6 @@
 
 /* Life --------------------------------------------------------------------------------- */
 
-static uint32_t
-draw_epoch (const sqx_config *config)
-{
-  uint8_t bytes[4];
-  uint32_t epoch = config->epoch;
-
-  while (epoch == 0)
-    {
-      config->random (config->user_data, bytes, sizeof bytes);
-      epoch = sqx_get_be32 (bytes);
-    }
-  return epoch;
-}
-
 sqx_conn *
 sqx_conn_new (const sqx_config *config,
               uint64_t          now)
@@ -53,7 +39,8 @@ sqx_conn_new (const sqx_config *config,
   sqx_event_node_init (&conn->closed_event);
   sqx_timers_init (&conn->timers);
   sqx_datagrams_init (&conn->datagrams);
-  sqx_plain_init (&conn->plain, filled.instance, draw_epoch (&filled));
+  sqx_plain_init (&conn->plain, filled.instance,
+                  filled.epoch != 0 ? filled.epoch : sqx_plain_draw (&conn->plain, &filled));
   sqx_session_init (&conn->session, &conn->config, &conn->events, &conn->counters,
                     &conn->statistics, &conn->link.rtt, conn->incarnation);
   sqx_link_init (&conn->link, &conn->session, &conn->config, filled.first_packet_number);

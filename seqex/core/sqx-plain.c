@@ -11,6 +11,30 @@ sqx_plain_init (sqx_plain *plain,
   *plain = (sqx_plain) { .instance = instance, .epoch = epoch };
 }
 
+uint32_t
+sqx_plain_draw (const sqx_plain  *plain,
+                const sqx_config *config)
+{
+  uint32_t epoch = 0;
+  uint8_t bytes[4];
+
+  while (epoch == 0 || epoch == plain->epoch)
+    {
+      config->random (config->user_data, bytes, sizeof bytes);
+      epoch = sqx_get_be32 (bytes);
+    }
+  return epoch;
+}
+
+void
+sqx_plain_renew (sqx_plain *plain,
+                 uint32_t   epoch)
+{
+  plain->renewed = plain->epoch;
+  plain->epoch = epoch;
+  plain->called = false;
+}
+
 static bool
 is_former (const sqx_plain *plain,
            uint32_t         epoch)
@@ -42,12 +66,21 @@ sqx_plain_judge (const sqx_plain        *plain,
 }
 
 void
+sqx_plain_forget (sqx_plain *plain,
+                  uint32_t   epoch)
+{
+  if (epoch != 0 && epoch != plain->peer_epoch && !is_former (plain, epoch))
+    plain->former[plain->n_former++ % SQX_FORMER_EPOCHS] = epoch;
+}
+
+void
 sqx_plain_adopt (sqx_plain *plain,
                  uint32_t   epoch)
 {
-  if (plain->peer_epoch != 0)
-    plain->former[plain->n_former++ % SQX_FORMER_EPOCHS] = plain->peer_epoch;
+  uint32_t known = plain->peer_epoch;
+
   plain->peer_epoch = epoch;
+  sqx_plain_forget (plain, known);
 }
 
 bool

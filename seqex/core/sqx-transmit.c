@@ -20,6 +20,7 @@ encode_hello (const sqx_conn *conn,
     .idle_timeout = config->idle_timeout == SQX_TIME_NEVER ? 0 : config->idle_timeout,
     .ack_delay = config->ack_delay,
     .max_datagram_size = config->max_datagram_size,
+    .former_epoch = conn->plain.renewed,
   };
 
   memcpy (hello.application_id, conn->application_id, sizeof hello.application_id);
@@ -79,6 +80,7 @@ begin_packet (sqx_conn   *conn,
     .number = (uint32_t) conn->link.recovery.sent.next_number,
   };
 
+  conn->plain.called |= destination_epoch == 0;
   packet->writer = (sqx_writer) { buffer, 0, SQX_MIN (capacity, conn->link.datagram) };
   packet->full_size = packet->writer.capacity;
   packet->count = 0;
