@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "sim.h"
+
+const sim_scenario *const sim_all_scenarios[] = {
+  sim_scenarios_random,
+  sim_scenarios_families,
+  NULL,
+};
