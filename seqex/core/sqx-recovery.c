@@ -140,14 +140,19 @@ give_up_plain (sqx_recovery *recovery,
   recovery->settled_below = number;
 }
 
+static uint64_t
+remembered (const sqx_recovery *recovery)
+{
+  return REMEMBERED_PTOS * sqx_recovery_pto (recovery);
+}
+
 /* A skipped number is remembered for some time, and beyond that while packets are in flight and the
  * peer acknowledged nothing higher. What is below it is settled when the trimming reaches it. */
 static uint64_t
 skip_floor (sqx_recovery *recovery,
-            uint64_t      now,
-            uint64_t      remembered)
+            uint64_t      now)
 {
-  if (now - recovery->skip_mark_time > remembered)
+  if (now - recovery->skip_mark_time > remembered (recovery))
     {
       recovery->skip_floor = recovery->skip_mark;
       recovery->skip_mark = recovery->sent.next_number;
@@ -163,11 +168,11 @@ static void
 trim (sqx_recovery *recovery,
       uint64_t      now)
 {
-  uint64_t remembered = REMEMBERED_PTOS * sqx_recovery_pto (recovery);
-  uint64_t before = now > remembered ? now - remembered : 0;
+  uint64_t span = remembered (recovery);
+  uint64_t before = now > span ? now - span : 0;
 
   give_up_plain (recovery, before);
-  sqx_sent_trim (&recovery->sent, skip_floor (recovery, now, remembered), before);
+  sqx_sent_trim (&recovery->sent, skip_floor (recovery, now), before);
 }
 
 void
@@ -456,16 +461,31 @@ sqx_recovery_on_ack (sqx_recovery  *recovery,
   return SQX_OK;
 }
 
-uint64_t
-sqx_recovery_deadline (const sqx_recovery *recovery)
+static uint64_t
+probe_deadline (const sqx_recovery *recovery)
 {
-  if (recovery->loss_time != SQX_TIME_NEVER)
-    return recovery->loss_time;
   if (recovery->eliciting_in_flight == 0)
     return SQX_TIME_NEVER;
   return sqx_time_add (recovery->pto_start,
                        sqx_rtt_pto (&recovery->rtt, recovery->peer_ack_delay,
                                     recovery->pto_count));
+}
+
+/* After much was sent and all is settled, what is remembered of it is forgotten in good time. */
+static uint64_t
+tidy_deadline (const sqx_recovery *recovery)
+{
+  if (recovery->eliciting_in_flight > 0 || !sqx_sent_is_large (&recovery->sent))
+    return SQX_TIME_NEVER;
+  return sqx_time_add (recovery->skip_mark_time, remembered (recovery) + 1);
+}
+
+uint64_t
+sqx_recovery_deadline (const sqx_recovery *recovery)
+{
+  if (recovery->loss_time != SQX_TIME_NEVER)
+    return recovery->loss_time;
+  return SQX_MIN (probe_deadline (recovery), tidy_deadline (recovery));
 }
 
 static void
@@ -493,7 +513,7 @@ sqx_recovery_on_timeout (sqx_recovery *recovery,
   if (recovery->loss_time <= now)
     report_lost (recovery, now, detect_lost (recovery, now));
   /* Of a timer that is late the probe time-out may be due as well. */
-  if (sqx_recovery_deadline (recovery) <= now)
+  if (recovery->loss_time == SQX_TIME_NEVER && probe_deadline (recovery) <= now)
     owe_probes (recovery, now);
   trim (recovery, now);
 }

@@ -248,3 +248,9 @@ sqx_sent_trim (sqx_sent *sent,
   if (sent->record_capacity > SMALL_RECORDS)
     free_records (sent);
 }
+
+bool
+sqx_sent_is_large (const sqx_sent *sent)
+{
+  return sent->packet_capacity > SMALL_PACKETS || sent->record_capacity > SMALL_RECORDS;
+}

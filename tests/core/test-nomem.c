@@ -7,6 +7,7 @@
  */
 #include "pair.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 void *__real_malloc (size_t size);
@@ -23,6 +24,7 @@ static guint64  calls;     /* while armed */
 static guint64  fail_at;   /* 0: never */
 static gboolean for_ever;  /* all calls from fail_at on fail */
 static gint64   blocks;    /* allocated and not freed */
+static gint64   bytes;     /* in them */
 
 static gboolean
 fails (void)
@@ -33,32 +35,39 @@ fails (void)
   return fail_at != 0 && (for_ever ? calls >= fail_at : calls == fail_at);
 }
 
+static void *
+allocated (void *block)
+{
+  blocks += block != NULL;
+  bytes += (gint64) malloc_usable_size (block);
+  return block;
+}
+
 void *
 __wrap_malloc (size_t size)
 {
-  void *block = fails () ? NULL : __real_malloc (size);
-
-  blocks += block != NULL;
-  return block;
+  return allocated (fails () ? NULL : __real_malloc (size));
 }
 
 void *
 __wrap_calloc (size_t n, size_t size)
 {
-  void *block = fails () ? NULL : __real_calloc (n, size);
-
-  blocks += block != NULL;
-  return block;
+  return allocated (fails () ? NULL : __real_calloc (n, size));
 }
 
 void *
 __wrap_realloc (void *block, size_t size)
 {
+  gint64 before = (gint64) malloc_usable_size (block);
   void *moved;
 
   g_assert_cmpuint (size, >, 0);
   moved = fails () ? NULL : __real_realloc (block, size);
-  blocks += block == NULL && moved != NULL;
+  if (moved != NULL)
+    {
+      blocks += block == NULL;
+      bytes += (gint64) malloc_usable_size (moved) - before;
+    }
   return moved;
 }
 
@@ -66,6 +75,7 @@ void
 __wrap_free (void *block)
 {
   blocks -= block != NULL;
+  bytes -= (gint64) malloc_usable_size (block);
   __real_free (block);
 }
 
@@ -332,6 +342,25 @@ test_alone (void)
     }
 }
 
+/* A connection that has done much and now does nothing holds little. */
+static void
+test_idle_is_small (void)
+{
+  gint64 before = bytes;
+  Pair *pair = pair_new (NULL, NULL);
+
+  fail_at = 0;
+  pair->side[PAIR_B].handler = pair_echo;
+  for (guint i = 0; i < 5000; i++)
+    pair_send_size (pair, PAIR_A, i % 2, i % 3000, i % 4);
+  pair_drive (pair);
+  pair_assert_quiet (pair);
+  g_test_message ("%" G_GINT64_FORMAT " bytes each", (bytes - before) / 2);
+  g_assert_cmpint (bytes - before, <=, 2 * 8192);
+  pair_free (pair);
+  g_assert_cmpint (bytes, ==, before);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -341,6 +370,7 @@ main (int argc, char *argv[])
 
   g_test_add_func ("/seqex/nomem/new", test_new);
   g_test_add_func ("/seqex/nomem/alone", test_alone);
+  g_test_add_func ("/seqex/nomem/idle-is-small", test_idle_is_small);
   g_test_add_data_func ("/seqex/nomem/exchanges", &scenarios[0], test_scenario);
   g_test_add_data_func ("/seqex/nomem/channels-and-restart", &scenarios[1], test_scenario);
   g_test_add_data_func ("/seqex/nomem/closing", &scenarios[2], test_scenario);
