@@ -400,6 +400,27 @@ test_both_close (gconstpointer data)
     }
 }
 
+/* The peer restarts while the close waits for it: what it was to finish is gone. */
+static void
+test_peer_restarts (void)
+{
+  g_autoptr (Pair) pair = connected_pair ();
+  guint final;
+
+  pair->side[PAIR_B].hold_taking = TRUE;
+  final = pair_send (pair, PAIR_A, "final", SQX_MESSAGE_FINAL);
+  pair_send (pair, PAIR_B, "taken", 0);
+  pair_drive (pair);
+  close_it (pair, PAIR_A, 64, "bye");
+  pair_drive_for (pair, SQX_SECOND);
+  pair_restart (pair, PAIR_B);
+  pair_send (pair, PAIR_B, "again", 0);
+  pair_drive_for (pair, 20 * SQX_SECOND);
+  pair_assert_failed (pair, PAIR_A, final, SQX_ERR_SESSION_LOST);
+  pair_assert_closed (pair, PAIR_A, SQX_OK);
+  pair_assert_closed (pair, PAIR_B, SQX_ERR_PEER_CLOSED);
+}
+
 static void
 test_never_used (gconstpointer data)
 {
@@ -532,6 +553,7 @@ main (int argc, char *argv[])
   g_test_add_func (C "abort-while-finishing", test_abort_while_finishing);
   g_test_add_data_func (C "both", GINT_TO_POINTER (FALSE), test_both_close);
   g_test_add_data_func (C "both-with-messages-taken", GINT_TO_POINTER (TRUE), test_both_close);
+  g_test_add_func (C "peer-restarts", test_peer_restarts);
   g_test_add_data_func (C "never-used", GINT_TO_POINTER (FALSE), test_never_used);
   g_test_add_data_func (C "never-used-abort", GINT_TO_POINTER (TRUE), test_never_used);
   g_test_add_func (C "before-hello", test_before_hello);
