@@ -58,7 +58,8 @@ class Screen:
     def said(self, name, text, ending):
         if text.startswith('{'):
             return
-        if self.terminal:
+        if ending == '\r':
+            # What is wider than the terminal cannot be drawn over.
             text = text[:self.width - 19]
         seconds = f'{time.monotonic() - self.start:6.2f} s'
         self.line(f"  {seconds}  {self.paint(f'{name:8}', name)}{text}", ending)
