@@ -41,7 +41,6 @@ struct sqx_conn
   sqx_closing    closing;
 
   bool           peer_known;     /* its HELLO came */
-  bool           peer_touched;   /* a frame of it changed the session */
   uint64_t       peer_idle;      /* its idle time-out; SQX_TIME_NEVER: none */
   uint64_t       last_received;  /* when a packet was last accepted */
   uint64_t       busy_since;     /* when something became open; SQX_TIME_NEVER: nothing is */

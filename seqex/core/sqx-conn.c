@@ -39,8 +39,7 @@ sqx_conn_new (const sqx_config *config,
   sqx_event_node_init (&conn->closed_event);
   sqx_timers_init (&conn->timers);
   sqx_datagrams_init (&conn->datagrams);
-  sqx_plain_init (&conn->plain, filled.instance,
-                  filled.epoch != 0 ? filled.epoch : sqx_plain_draw (&conn->plain, &filled));
+  sqx_plain_init (&conn->plain, &conn->config);
   sqx_session_init (&conn->session, &conn->config, &conn->events, &conn->counters,
                     &conn->statistics, &conn->link.rtt, conn->incarnation);
   sqx_link_init (&conn->link, &conn->session, &conn->config, filled.first_packet_number);

@@ -42,8 +42,6 @@ sqx_hello_encode (const sqx_hello *hello,
       memcpy (buffer + writer.size, hello->application_id, id_size);
       writer.size += id_size;
     }
-  if (hello->former_epoch > 0)
-    put_number (&writer, SQX_HELLO_FORMER_EPOCH, hello->former_epoch);
   return writer.size;
 }
 
@@ -132,8 +130,6 @@ take_parameter (parameter *p,
       return take_number (p, SQX_DATAGRAM_MIN, SQX_DATAGRAM_MAX, &hello->max_datagram_size);
     case SQX_HELLO_APPLICATION_ID:
       return take_application_id (p, hello);
-    case SQX_HELLO_FORMER_EPOCH:
-      return take_number (p, 0, UINT32_MAX, &hello->former_epoch);
     default:
       return true;
     }

@@ -18,7 +18,6 @@ typedef enum
   SQX_HELLO_ACK_DELAY         = 7, /* microseconds */
   SQX_HELLO_MAX_DATAGRAM_SIZE = 8,
   SQX_HELLO_APPLICATION_ID    = 9, /* UTF-8 */
-  SQX_HELLO_FORMER_EPOCH      = 10, /* PLAIN: of the same program; absent or 0: none */
 } sqx_hello_id;
 
 typedef struct
@@ -31,14 +30,13 @@ typedef struct
   uint64_t idle_timeout;      /* 0: none */
   uint64_t ack_delay;
   uint64_t max_datagram_size;
-  uint64_t former_epoch;      /* 0: none */
   char     application_id[SQX_APPLICATION_ID_MAX + 1]; /* NUL-terminated */
 } sqx_hello;
 
 /* Writes the parameters (not the frame around them); at most SQX_HELLO_MAX bytes. */
 size_t sqx_hello_encode (const sqx_hello *hello, uint8_t buffer[SQX_HELLO_MAX]);
 /* false when malformed, when an id comes twice, when a value is outside of the bounds in
- * sqx-limits.h, when an id but max streams, idle time-out, application id and former epoch is missing, or when
+ * sqx-limits.h, when an id but max streams, idle time-out and application id is missing, or when
  * the application id holds a NUL or is not UTF-8. byte_credit is at least
  * 2 * (max_message_size + SQX_MESSAGE_OVERHEAD), max_message_size at least SQX_MESSAGE_MAX_MIN. */
 bool   sqx_hello_decode (sqx_hello *hello, const uint8_t *data, size_t size);

@@ -3,36 +3,28 @@
 
 #include "sqx-util.h"
 
-void
-sqx_plain_init (sqx_plain *plain,
-                uint32_t   instance,
-                uint32_t   epoch)
+static uint32_t
+draw_epoch (const sqx_plain  *plain,
+            const sqx_config *config)
 {
-  *plain = (sqx_plain) { .instance = instance, .epoch = epoch };
-}
-
-uint32_t
-sqx_plain_draw (const sqx_plain  *plain,
-                const sqx_config *config)
-{
-  uint32_t epoch = 0;
   uint8_t bytes[4];
+  uint32_t epoch;
 
-  while (epoch == 0 || epoch == plain->epoch)
+  do
     {
       config->random (config->user_data, bytes, sizeof bytes);
       epoch = sqx_get_be32 (bytes);
     }
+  while (epoch == 0 || epoch == plain->epoch);
   return epoch;
 }
 
 void
-sqx_plain_renew (sqx_plain *plain,
-                 uint32_t   epoch)
+sqx_plain_init (sqx_plain        *plain,
+                const sqx_config *config)
 {
-  plain->renewed = plain->epoch;
-  plain->epoch = epoch;
-  plain->called = false;
+  *plain = (sqx_plain) { .instance = config->instance };
+  plain->epoch = config->epoch != 0 ? config->epoch : draw_epoch (plain, config);
 }
 
 static bool
@@ -49,48 +41,55 @@ sqx_plain_verdict
 sqx_plain_judge (const sqx_plain        *plain,
                  const sqx_plain_header *header)
 {
-  bool for_me = header->destination_epoch == plain->epoch;
-  bool for_anyone = header->destination_epoch == 0;
+  uint32_t source = header->source_epoch, destination = header->destination_epoch;
+  bool for_spare = plain->spare != 0 && destination == plain->spare;
+  bool for_epoch = destination == plain->epoch;
 
   /* A packet cannot come from nobody; own packets come back only from a broken or hostile path. */
-  if (header->source_epoch == 0 || header->source_epoch == plain->epoch ||
-      is_former (plain, header->source_epoch))
+  if (source == 0 || source == plain->epoch || source == plain->spare || is_former (plain, source))
     return SQX_PLAIN_FORMER;
-  if (!for_me && !for_anyone)
+  if (source == plain->peer_epoch)
+    return for_epoch || destination == 0 ? SQX_PLAIN_ACCEPT : SQX_PLAIN_FORMER;
+  if (!for_epoch && !for_spare && destination != 0)
     return SQX_PLAIN_WRONG;
   if (plain->peer_epoch == 0)
     return SQX_PLAIN_ADOPT;
-  if (header->source_epoch == plain->peer_epoch)
-    return SQX_PLAIN_ACCEPT;
-  return for_me ? SQX_PLAIN_RESTART : SQX_PLAIN_UNKNOWN;
+  return for_spare || (for_epoch && !plain->called) ? SQX_PLAIN_RESTART : SQX_PLAIN_UNKNOWN;
 }
 
 void
-sqx_plain_forget (sqx_plain *plain,
-                  uint32_t   epoch)
+sqx_plain_adopt (sqx_plain              *plain,
+                 const sqx_plain_header *header)
 {
-  if (epoch != 0 && epoch != plain->peer_epoch && !is_former (plain, epoch))
-    plain->former[plain->n_former++ % SQX_FORMER_EPOCHS] = epoch;
-}
+  if (plain->peer_epoch != 0)
+    plain->former[plain->n_former++ % SQX_FORMER_EPOCHS] = plain->peer_epoch;
+  plain->peer_epoch = header->source_epoch;
 
-void
-sqx_plain_adopt (sqx_plain *plain,
-                 uint32_t   epoch)
-{
-  uint32_t known = plain->peer_epoch;
-
-  plain->peer_epoch = epoch;
-  sqx_plain_forget (plain, known);
+  if (plain->spare != 0 && header->destination_epoch == plain->spare)
+    {
+      plain->epoch = plain->spare;
+      plain->spare = 0;
+      plain->called = false;
+    }
 }
 
 bool
-sqx_plain_hint (sqx_plain *plain,
-                uint64_t   now,
-                uint32_t   epoch)
+sqx_plain_hint (sqx_plain        *plain,
+                const sqx_config *config,
+                uint64_t          now,
+                sqx_plain_verdict verdict,
+                uint32_t          source_epoch)
 {
   if (now < plain->next_hint)
     return false;
   plain->next_hint = sqx_time_add (now, SQX_HINT_INTERVAL);
-  plain->hint_for = epoch;
+  plain->hint_for = source_epoch;
+  plain->hint_from = plain->epoch;
+  if (verdict == SQX_PLAIN_UNKNOWN && plain->called)
+    {
+      if (plain->spare == 0)
+        plain->spare = draw_epoch (plain, config);
+      plain->hint_from = plain->spare;
+    }
   return true;
 }

@@ -127,7 +127,6 @@ handle_frame (sqx_conn        *conn,
         conn->counters.datagram_queue_full++;
       return SQX_OK;
     default:
-      conn->peer_touched = true;
       return sqx_session_handle_frame (&conn->session, now, frame);
     }
 }
@@ -180,13 +179,13 @@ handle_while_closing (sqx_conn  *conn,
 }
 
 static bool
-begins_with_hello (sqx_reader reader,
-                   sqx_hello *hello)
+begins_with_hello (sqx_reader reader)
 {
+  sqx_hello hello;
   sqx_frame frame;
 
   return sqx_decode_frame (&reader, &frame) && frame.type == SQX_FRAME_HELLO &&
-         sqx_hello_decode (hello, frame.hello.data, frame.hello.size);
+         sqx_hello_decode (&hello, frame.hello.data, frame.hello.size);
 }
 
 /* What the program chose for its channels outlives the session. */
@@ -228,51 +227,8 @@ restart (sqx_conn *conn)
   sqx_link_clear (&conn->link);
   sqx_link_init (&conn->link, &conn->session, &conn->config, next_number);
   conn->peer_known = false;
-  conn->peer_touched = false;
   conn->busy_since = SQX_TIME_NEVER;
   sqx_events_push (&conn->events, &conn->restarted_event, SQX_EVENT_RESTARTED);
-}
-
-/* Whether nothing passed between the two but who they are, and the other one is the same but for
- * its epoch: then the session can go on with that. */
-static bool
-is_interchangeable (const sqx_conn  *conn,
-                    const sqx_hello *hello)
-{
-  const sqx_credit *credit = &conn->session.credit;
-
-  if (conn->peer_touched || conn->link.recovery.any_acked)
-    return false;
-  return !conn->peer_known ||
-         (strcmp (hello->application_id, conn->peer_application_id) == 0 &&
-          hello->max_message_size == credit->peer_max_message &&
-          hello->byte_credit == credit->bytes_limit &&
-          hello->exchange_credit == credit->exchanges_limit &&
-          hello->max_channels == conn->session.peer_max_channels);
-}
-
-/* The known peer is another one now. Packets with destination 0 may have reached anybody: also the
- * new one, which then has a part of the session that is over. So that epoch serves no second
- * session; under another one the peer restarts its side as well. */
-static bool
-change_peer (sqx_conn        *conn,
-             const sqx_hello *hello)
-{
-  bool fresh = !conn->plain.called;
-
-  if (is_interchangeable (conn, hello))
-    {
-      sqx_acks_clear (&conn->link.acks);
-      sqx_acks_init (&conn->link.acks, conn->config.ack_delay);
-      return true;
-    }
-  restart (conn);
-  if (!fresh)
-    {
-      sqx_plain_renew (&conn->plain, sqx_plain_draw (&conn->plain, &conn->config));
-      conn->link.hello_due = true;
-    }
-  return fresh;
 }
 
 /* Whether the packet is of the peer, adopting it if it is new. */
@@ -284,7 +240,6 @@ is_from_peer (sqx_conn               *conn,
 {
   sqx_counters *counters = &conn->counters;
   sqx_plain_verdict verdict = sqx_plain_judge (&conn->plain, header);
-  sqx_hello hello;
 
   switch (verdict)
     {
@@ -299,7 +254,8 @@ is_from_peer (sqx_conn               *conn,
         counters->wrong_epoch++;
       else
         counters->unknown_epoch++;
-      if (!sqx_conn_is_over (conn) && !sqx_plain_hint (&conn->plain, now, header->source_epoch))
+      if (!sqx_conn_is_over (conn) && !sqx_plain_hint (&conn->plain, &conn->config, now, verdict,
+                                                       header->source_epoch))
         counters->hint_limited++;
       return false;
     case SQX_PLAIN_ADOPT:
@@ -311,14 +267,15 @@ is_from_peer (sqx_conn               *conn,
           counters->after_close++;
           return false;
         }
-      if (!begins_with_hello (reader, &hello))
+      if (!begins_with_hello (reader))
         {
           counters->no_hello++;
           return false;
         }
-      sqx_plain_adopt (&conn->plain, header->source_epoch);
-      sqx_plain_forget (&conn->plain, (uint32_t) hello.former_epoch);
-      return verdict == SQX_PLAIN_ADOPT || change_peer (conn, &hello);
+      if (verdict == SQX_PLAIN_RESTART)
+        restart (conn);
+      sqx_plain_adopt (&conn->plain, header);
+      return true;
     }
   return false;
 }

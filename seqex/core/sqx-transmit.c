@@ -20,7 +20,6 @@ encode_hello (const sqx_conn *conn,
     .idle_timeout = config->idle_timeout == SQX_TIME_NEVER ? 0 : config->idle_timeout,
     .ack_delay = config->ack_delay,
     .max_datagram_size = config->max_datagram_size,
-    .former_epoch = conn->plain.renewed,
   };
 
   memcpy (hello.application_id, conn->application_id, sizeof hello.application_id);
@@ -71,11 +70,12 @@ begin_packet (sqx_conn   *conn,
               sqx_packet *packet,
               uint8_t    *buffer,
               size_t      capacity,
+              uint32_t    source_epoch,
               uint32_t    destination_epoch)
 {
   sqx_plain_header header = {
     .instance = conn->plain.instance,
-    .source_epoch = conn->plain.epoch,
+    .source_epoch = source_epoch,
     .destination_epoch = destination_epoch,
     .number = (uint32_t) conn->link.recovery.sent.next_number,
   };
@@ -108,12 +108,12 @@ transmit_hint (sqx_conn *conn,
                size_t    capacity)
 {
   sqx_packet packet;
-  uint32_t epoch = conn->plain.hint_for;
+  uint32_t destination = conn->plain.hint_for;
 
   conn->plain.hint_for = 0;
   if (!sqx_link_prepare (&conn->link, &conn->config))
     return 0;
-  begin_packet (conn, &packet, buffer, capacity, epoch);
+  begin_packet (conn, &packet, buffer, capacity, conn->plain.hint_from, destination);
   pack_hello (conn, &packet);
   return end_packet (conn, now, &packet, true);
 }
@@ -133,7 +133,7 @@ transmit_close (sqx_conn *conn,
     return 0;
   conn->closing.due = false;
   conn->closing.told = true;
-  begin_packet (conn, &packet, buffer, capacity, conn->plain.peer_epoch);
+  begin_packet (conn, &packet, buffer, capacity, conn->plain.epoch, conn->plain.peer_epoch);
   if (needs_hello (conn))
     pack_hello (conn, &packet);
   /* The code alone fits always. */
@@ -203,7 +203,7 @@ transmit_packet (sqx_conn *conn,
       return 0;
     }
 
-  begin_packet (conn, &packet, buffer, capacity, conn->plain.peer_epoch);
+  begin_packet (conn, &packet, buffer, capacity, conn->plain.epoch, conn->plain.peer_epoch);
   if (needs_hello (conn))
     {
       pack_hello (conn, &packet);

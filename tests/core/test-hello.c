@@ -30,7 +30,6 @@ assert_equal (const sqx_hello *a,
   g_assert_cmpuint (a->idle_timeout, ==, b->idle_timeout);
   g_assert_cmpuint (a->ack_delay, ==, b->ack_delay);
   g_assert_cmpuint (a->max_datagram_size, ==, b->max_datagram_size);
-  g_assert_cmpuint (a->former_epoch, ==, b->former_epoch);
   g_assert_cmpstr (a->application_id, ==, b->application_id);
 }
 
@@ -191,7 +190,6 @@ test_round_trip (void)
     .idle_timeout = SQX_VARINT_MAX,
     .ack_delay = SQX_ACK_DELAY_MAX,
     .max_datagram_size = SQX_DATAGRAM_MAX,
-    .former_epoch = UINT32_MAX,
   };
   memset (hello.application_id, 'x', SQX_APPLICATION_ID_MAX);
   check_round_trip (&hello);
@@ -228,12 +226,12 @@ test_twice (void)
       for (guint64 i = 1; i <= 8; i++)
         list_number (&list, i, usual_value (i));
       for (guint64 i = 9; i <= 20; i++)
-        list_bytes (&list, i, "\x05", 1);
+        list_bytes (&list, i, "a", 1);
       g_assert_true (decode (&hello, list.data, list.writer.size));
       if (id <= 8)
         list_number (&list, id, usual_value (id));
       else
-        list_bytes (&list, id, "\x05", 1);
+        list_bytes (&list, id, "a", 1);
       g_assert_false (decode (&hello, list.data, list.writer.size));
     }
 }
@@ -330,7 +328,7 @@ test_unknown (void)
   list_bytes (&list, SQX_VARINT_MAX, bytes, sizeof bytes);
   for (guint64 i = 1; i <= 8; i++)
     list_number (&list, i, usual_value (i));
-  list_bytes (&list, 11, NULL, 0);
+  list_bytes (&list, 10, NULL, 0);
   list_bytes (&list, 64 + 1, bytes, 1); /* no id that is equal modulo some power of two */
   list_bytes (&list, G_GUINT64_CONSTANT (1) << 32 | 1, bytes, 1);
   list_bytes (&list, SQX_HELLO_APPLICATION_ID, usual.application_id, 17);
