@@ -505,6 +505,46 @@ test_free_at_any_time (void)
     }
 }
 
+/* Everything that a program may still call does nothing, and harms nothing. */
+static void
+test_commands_after_close (void)
+{
+  g_autoptr (Pair) pair = connected_pair ();
+  sqx_conn *conn = pair->side[PAIR_B].conn;
+  const PairMessage *message;
+  guint told;
+
+  pair->side[PAIR_B].hold_taking = TRUE;
+  pair_send_on (pair, PAIR_A, 5, "untaken", SQX_MESSAGE_ORDERED);
+  pair_drive (pair);
+  sqx_conn_abort (pair->side[PAIR_A].conn, pair->now, 0, NULL);
+  pair_drive (pair);
+  told = pair->side[PAIR_B].events->len;
+  sqx_conn_open_channel (conn, 5);
+  sqx_conn_open_channel (conn, 6);
+  sqx_conn_set_serialized (conn, 5, true);
+  sqx_conn_set_serialized (conn, 7, true);
+  sqx_conn_set_priority (conn, 5, 1);
+  sqx_conn_set_accepts_messages (conn, pair->now, false);
+  sqx_conn_set_queue_limit (conn, 5);
+  sqx_conn_set_keepalive (conn, pair->now, SQX_SECOND, true);
+  sqx_conn_set_idle_timeout (conn, pair->now, SQX_SECOND);
+  g_assert_cmpint (sqx_conn_set_max_message_size (conn, 100000), ==, SQX_ERR_INVALID);
+  sqx_conn_handle_unreachable (conn, pair->now);
+  sqx_conn_close (conn, pair->now, 0, NULL);
+  sqx_conn_abort (conn, pair->now, 0, NULL);
+  g_assert_false (sqx_conn_is_writable (conn));
+  g_assert_false (sqx_conn_is_busy (conn));
+  pair_drive_for (pair, 60 * SQX_SECOND);
+  g_assert_cmpuint (pair->side[PAIR_B].events->len, ==, told);
+  g_assert_cmpuint (pair_next (pair), ==, SQX_TIME_NEVER);
+  message = pair_take (pair, PAIR_B, 0);
+  if (!message)
+    message = pair_take (pair, PAIR_B, 5);
+  g_assert_cmpstr (pair_text (message), ==, "untaken");
+  sqx_conn_release (conn, &message->id);
+}
+
 static void
 test_strings (void)
 {
@@ -559,6 +599,7 @@ main (int argc, char *argv[])
   g_test_add_func (C "before-hello", test_before_hello);
   g_test_add_func (C "each-packet-lost", test_each_packet_lost);
   g_test_add_func (C "free-at-any-time", test_free_at_any_time);
+  g_test_add_func (C "commands-after-close", test_commands_after_close);
   g_test_add_func (C "strings", test_strings);
 
   return g_test_run ();

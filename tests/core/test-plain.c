@@ -704,6 +704,8 @@ test_config (void)
   BAD (byte_window, 2 * (SQX_MESSAGE_MAX_DEFAULT + 64) - 1);
   GOOD (byte_window, 2 * (SQX_MESSAGE_MAX_DEFAULT + 64));
   BAD (byte_window, SQX_WINDOW_MAX + 1);
+  GOOD (byte_window_max, SQX_WINDOW_MAX);
+  BAD (byte_window_max, SQX_WINDOW_MAX + 1);
   BAD (byte_window_max, 2 * (SQX_MESSAGE_MAX_DEFAULT + 64));
   BAD (exchange_credit, 0);
   GOOD (exchange_credit, SQX_EXCHANGES_MAX);

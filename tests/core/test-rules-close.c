@@ -241,6 +241,29 @@ test_waiting_replies (void)
   assert_closed_by (pair, PAIR_A);
 }
 
+/* A reply that had come when the close began is the program's; it may answer that too. */
+static void
+test_unfetched_reply (void)
+{
+  g_autoptr (Pair) pair = connected_pair ();
+  guint tag, answer;
+
+  tag = pair_send (pair, PAIR_A, "question", 0);
+  pair_drive (pair);
+  pair->side[PAIR_A].hold_events = TRUE;
+  answer = pair_reply (pair, PAIR_B, pair_taken (pair, PAIR_B, 0), "answer", 0);
+  pair_drive (pair);
+  close_it (pair, PAIR_A);
+  pair_drive_for (pair, SQX_SECOND);
+  pair->side[PAIR_A].hold_events = FALSE;
+  pair_flush (pair);
+  pair_assert_replied (pair, PAIR_A, tag, "answer");
+  pair_end (pair, PAIR_A, pair_wait (pair, PAIR_A, tag)->reply, SQX_END_FAILED);
+  pair_drive_for (pair, SQX_SECOND);
+  pair_assert_ended (pair, PAIR_B, answer, SQX_END_FAILED);
+  assert_closed_by (pair, PAIR_A);
+}
+
 static void
 test_close_time_out_is_set (void)
 {
@@ -426,6 +449,7 @@ main (int argc, char *argv[])
   g_test_add_func (R14 "time-out-is-set", test_close_time_out_is_set);
   g_test_add_func (R14 "reply-that-awaits-an-answer", test_reply_that_waits);
   g_test_add_func (R14 "replies-that-wait-for-credit", test_waiting_replies);
+  g_test_add_func (R14 "reply-not-fetched", test_unfetched_reply);
   g_test_add_func (R14 "final-is-finished", test_final_is_finished);
   g_test_add_func (R14 "final-until-the-time-out", test_final_until_time_out);
   g_test_add_func (R14 "close-after-own-ends", test_close_after_ends_acknowledged);

@@ -430,6 +430,32 @@ test_reply_to_final (void)
   pair_assert_ended (pair, PAIR_A, tag, SQX_END_ENDED);
 }
 
+/* Nor does taking such a reply back say anything about the final message. */
+static void
+test_reply_to_final_taken_back (void)
+{
+  g_autoptr (Pair) pair = pair_new_fake (NULL);
+  guint tag;
+
+  fake_connect (pair);
+  tag = pair_send (pair, PAIR_A, "final", SQX_MESSAGE_FINAL);
+  pair_flush (pair);
+  fake_begin (pair);
+  fake_fragment (pair, 0, 0, SQX_WIRE_REPLY, 0, 100, 0, 50);
+  g_assert_true (sqx_write_cancel (&pair->fake.writer, 0, 0, 100, true, 0));
+  g_assert_true (sqx_write_cancel (&pair->fake.writer, 0, 1, 100, true, 77));
+  fake_send (pair);
+  pair_assert_pending (pair, PAIR_A, tag);
+  pair_drive (pair);
+  g_assert_cmpint (fake_end_reason (pair, 0, 0), ==, SQX_END_CANCELLED);
+  g_assert_cmpint (fake_end_reason (pair, 0, 1), ==, SQX_END_CANCELLED);
+  fake_begin (pair);
+  fake_end (pair, 0, SQX_END_ENDED, 0, 1);
+  fake_send (pair);
+  pair_assert_ended (pair, PAIR_A, tag, SQX_END_ENDED);
+  g_assert_false (sqx_conn_is_busy (pair->side[PAIR_A].conn));
+}
+
 static void
 test_stray_end (void)
 {
@@ -507,6 +533,7 @@ main (int argc, char *argv[])
   g_test_add_func (R7 "reply-whole-too-late", test_stray_reply_whole_too_late);
   g_test_add_func (R7 "second-reply", test_second_reply);
   g_test_add_func (R7 "reply-to-final-message", test_reply_to_final);
+  g_test_add_func (R7 "reply-to-final-taken-back", test_reply_to_final_taken_back);
   g_test_add_func (R7 "end-of-answered-message", test_stray_end);
   g_test_add_func (R7 "both-agree", test_chains_agree);
 
