@@ -98,7 +98,11 @@ def parser(description):
 
 def _address(text):
     address = Gio.NetworkAddress.parse(text, 0)
-    return Gio.InetSocketAddress.new_from_string(address.get_hostname(), address.get_port())
+    try:
+        return Gio.InetSocketAddress.new_from_string(address.get_hostname(), address.get_port())
+    except TypeError:
+        # The constructor has answered NULL.
+        raise Failed(f"'{text}' is not a numeric address") from None
 
 
 def connect(arguments, application_id):
