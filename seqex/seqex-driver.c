@@ -103,15 +103,17 @@ hold (SeqexDriver *self,
     g_object_unref (self->connection);
 }
 
-/* As long as the core has something to do, so that what the program has begun goes on, and what it
- * has answered arrives, when it drops the connection. A message for which nobody listens is not a
- * reason: nobody could come to take it. */
+/* As long as something is open, so that what the program has begun goes on, and what it has answered
+ * arrives, when it drops the connection; and until the last acknowledgement has left, so that the
+ * peer does not go on asking. A message for which nobody listens is not a reason: nobody could come
+ * to take it. */
 static gboolean
 is_busy (SeqexDriver *self)
 {
-  return self->core != NULL && !self->unheard
-         && sqx_conn_next_timeout (self->core) != SQX_TIME_NEVER
-         && sqx_conn_state (self->core) != SQX_STATE_DRAINING;
+  if (self->core == NULL || self->unheard)
+    return FALSE;
+  return sqx_conn_is_busy (self->core) || sqx_conn_state (self->core) == SQX_STATE_CLOSING
+         || sqx_conn_next_timeout (self->core) <= seqex_driver_now () + SQX_ACK_DELAY_DEFAULT;
 }
 
 void

@@ -27,6 +27,7 @@ fake_transport_finalize (GObject *object)
   if (self->peer != NULL)
     self->peer->peer = NULL;
   g_queue_clear_full (&self->inbox, (GDestroyNotify) g_bytes_unref);
+  g_clear_pointer (&self->last_sent, g_bytes_unref);
   g_clear_error (&self->send_error);
   g_clear_error (&self->receive_error);
 
@@ -84,7 +85,8 @@ fake_transport_receive_messages (GDatagramBased *datagram_based,
 
       g_assert_cmpuint (messages[n].num_vectors, ==, 1);
       messages[n].bytes_received = MIN (size, messages[n].vectors[0].size);
-      memcpy (messages[n].vectors[0].buffer, data, messages[n].bytes_received);
+      if (size > 0)
+        memcpy (messages[n].vectors[0].buffer, data, messages[n].bytes_received);
     }
   return n;
 }
@@ -119,8 +121,10 @@ fake_transport_send_messages (GDatagramBased *datagram_based,
       if (self->max_size > 0 && vector->size > self->max_size)
         break;
       self->n_sent++;
+      g_clear_pointer (&self->last_sent, g_bytes_unref);
+      self->last_sent = g_bytes_new (vector->buffer, vector->size);
       if (self->peer != NULL && !self->deaf)
-        g_queue_push_tail (&self->peer->inbox, g_bytes_new (vector->buffer, vector->size));
+        g_queue_push_tail (&self->peer->inbox, g_bytes_ref (self->last_sent));
     }
   if (n > 0)
     return n;

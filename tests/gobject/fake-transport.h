@@ -35,6 +35,7 @@ struct _FakeTransport
   guint          n_sends;       /* calls */
   guint          n_receives;    /* calls */
   guint          n_sent;        /* datagrams */
+  GBytes        *last_sent;     /* owned */
 };
 
 void fake_transport_new_pair (FakeTransport **a,

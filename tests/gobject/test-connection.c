@@ -636,6 +636,15 @@ test_close (void)
   life_clear (&life_b);
 }
 
+static gboolean
+keep_cb (SeqexConnection *connection,
+         SeqexMessage    *message,
+         GPtrArray       *kept)
+{
+  g_ptr_array_add (kept, g_object_ref (message));
+  return TRUE;
+}
+
 /* What was begun and is final arrives; what waits for a reply is told, and close says so. */
 static void
 test_close_drains (void)
@@ -645,9 +654,9 @@ test_close_drains (void)
   g_autoptr (GError) error = NULL;
   g_auto (Outcome) sent = { 0 };
   g_auto (Outcome) asked = { 0 };
-  guint count = 0;
+  g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func (g_object_unref);
 
-  g_signal_connect (pair.b, "message", G_CALLBACK (count_cb), &count);
+  g_signal_connect (pair.b, "message", G_CALLBACK (keep_cb), kept);
   g_assert_true (util_send (pair.a, "hello", NULL));
 
   seqex_connection_send_async (pair.a, payload, SEQEX_SEND_FLAGS_NONE, NULL, util_outcome_cb,
@@ -664,6 +673,7 @@ test_close_drains (void)
   g_assert_no_error (error);
   g_assert_null (util_send_with_reply_finish (&asked, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  g_ptr_array_set_size (kept, 0);
   util_outcome_clear (&sent);
   util_outcome_clear (&asked);
   util_pair_free (&pair);

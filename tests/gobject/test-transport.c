@@ -307,6 +307,41 @@ test_garbage (Fixture      *fixture,
   g_assert_nonnull (strstr (text, "dropped, oversized: 1\n"));
 }
 
+/* A peer that breaks the protocol: its last datagram again, with another number and a frame that
+ * there is not. */
+static void
+test_violation (Fixture      *fixture,
+                gconstpointer data)
+{
+  enum { NUMBER = 13, HEADER = 17 };
+  g_autoptr (GBytes) payload = util_bytes ("question");
+  g_autoptr (SeqexMessage) taken = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) closed_a = NULL;
+  g_autoptr (GError) closed_b = NULL;
+  g_auto (Outcome) asked = { 0 };
+  guint8 bad[HEADER + 1];
+
+  g_signal_connect (fixture->pair.a, "closed", G_CALLBACK (closed_cb), &closed_a);
+  g_signal_connect (fixture->pair.b, "closed", G_CALLBACK (closed_cb), &closed_b);
+  seqex_connection_send_with_reply_async (fixture->pair.b, payload, SEQEX_SEND_FLAGS_NONE, NULL,
+                                          util_outcome_cb, &asked);
+  taken = util_receive (fixture->pair.a, NULL);
+
+  memcpy (bad, g_bytes_get_data (fixture->fake_b->last_sent, NULL), HEADER);
+  bad[NUMBER + 2]++;
+  bad[HEADER] = 0x3f;
+  g_queue_push_tail (&fixture->fake_a->inbox, g_bytes_new (bad, sizeof bad));
+  wait_until (closed_a != NULL && closed_b != NULL && asked.result != NULL);
+  g_assert_error (closed_a, SEQEX_ERROR, SEQEX_ERROR_PROTOCOL_VIOLATION);
+  g_assert_error (closed_b, SEQEX_ERROR, SEQEX_ERROR_PROTOCOL_VIOLATION);
+  g_assert_null (util_send_with_reply_finish (&asked, &error));
+  g_assert_error (error, SEQEX_ERROR, SEQEX_ERROR_PROTOCOL_VIOLATION);
+  g_clear_error (&error);
+  g_assert_false (util_reply (taken, "answer", &error));
+  g_assert_error (error, SEQEX_ERROR, SEQEX_ERROR_PROTOCOL_VIOLATION);
+}
+
 /* Bad sockets ------------------------------------------------------------------------------- */
 
 static void
@@ -452,6 +487,7 @@ main (int    argc,
   ADD ("ended", test_ended);
   ADD ("dead", test_dead);
   ADD ("garbage", test_garbage);
+  ADD ("violation", test_violation);
   g_test_add_func ("/seqex/transport/stream-socket", test_stream_socket);
   g_test_add_func ("/seqex/transport/unconnected-socket", test_unconnected_socket);
   g_test_add_func ("/seqex/transport/closed-socket", test_closed_socket);

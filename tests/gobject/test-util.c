@@ -3,7 +3,7 @@
 
 #include <sys/socket.h>
 
-#define DEADLINE_SECONDS 10
+#define DEADLINE_SECONDS 60
 
 typedef struct
 {

@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* Iterates the thread-default context until @condition holds; aborts the test after 10 seconds. */
+/* Iterates the thread-default context until @condition holds; aborts the test after a minute. */
 #define wait_until(condition)                                             \
   G_STMT_START                                                            \
     {                                                                     \
