@@ -151,6 +151,30 @@ test_all_begins_anew (void)
     g_assert_cmpuint (fake_nth (pair, SQX_FRAME_MESSAGE, i)->message.number, ==, i);
 }
 
+/* A close goes on: the new peer gets no further than the old one would have. */
+static void
+test_while_finishing (void)
+{
+  g_autoptr (Pair) pair = fake_pair ();
+
+  fake_begin (pair);
+  fake_message (pair, 0, 0, 0, 0, "taken");
+  fake_send (pair);
+  sqx_conn_close (pair->side[PAIR_A].conn, pair->now, 64, "bye");
+  pair_flush (pair);
+  fake_forget (pair);
+  pair->fake.epoch++;
+  fake_begin (pair);
+  fake_hello (pair);
+  fake_message (pair, 0, 0, 0, 0, "again");
+  fake_send (pair);
+  pair_drive_for (pair, SQX_SECOND);
+  pair_assert_taken (pair, PAIR_A, "taken");
+  g_assert_cmpint (fake_end_reason (pair, 0, 0), ==, SQX_END_CLOSING);
+  pair_assert_closed (pair, PAIR_A, SQX_OK);
+  g_assert_cmpuint (fake_last (pair, SQX_FRAME_CLOSE)->close.code, ==, 64);
+}
+
 /* Again and again, at every moment, both sides: the connections live on. */
 static void
 run_restarts (guint32 seed)
@@ -210,6 +234,7 @@ main (int argc, char *argv[])
   g_test_add_func (RS "cancelled-before", test_cancelled_before);
   g_test_add_func (RS "every-state", test_every_state);
   g_test_add_func (RS "all-begins-anew", test_all_begins_anew);
+  g_test_add_func (RS "while-finishing", test_while_finishing);
   g_test_add_func (RS "at-random", test_random);
 
   return g_test_run ();
