@@ -60,6 +60,15 @@ sqx_recovery_reserve (sqx_recovery *recovery,
          sqx_sent_reserve (&recovery->sent, records);
 }
 
+bool
+sqx_recovery_may_send_plain (const sqx_recovery *recovery)
+{
+  uint64_t earned = SQX_MIN (recovery->packets_acked, SQX_PLAIN_OUTSTANDING_MAX);
+
+  return recovery->plain_outstanding <
+         SQX_MIN (SQX_PLAIN_FREE + SQX_PLAIN_PER_ACKED * earned, SQX_PLAIN_OUTSTANDING_MAX);
+}
+
 uint64_t
 sqx_recovery_pto (const sqx_recovery *recovery)
 {
@@ -284,6 +293,7 @@ settle_acked (sqx_recovery *recovery,
           release (recovery, packet);
         }
       packet->state = SQX_SENT_DONE;
+      recovery->packets_acked++;
       highest = number;
       number = packet->mark;
     }

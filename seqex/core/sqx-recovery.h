@@ -17,6 +17,10 @@
 /* Packets that only acknowledge fill no window, so something else must bound how many are
  * remembered behind one that a hostile peer never acknowledges. */
 #define SQX_PLAIN_OUTSTANDING_MAX 262144u
+/* So many of them go out before the peer has acknowledged anything, and so many more for each packet
+ * that it did acknowledge. */
+#define SQX_PLAIN_FREE            1024u
+#define SQX_PLAIN_PER_ACKED       16u
 
 typedef struct
 {
@@ -49,6 +53,7 @@ typedef struct
   uint64_t          skip_mark_time;
   unsigned          pto_count;        /* back-off exponent */
   unsigned          probes;           /* packets that may go out over the window */
+  uint64_t          packets_acked;
   uint64_t          packets_lost, spurious_losses, probe_timeouts;
 } sqx_recovery;
 
@@ -63,6 +68,9 @@ uint64_t sqx_recovery_room (const sqx_recovery *recovery);
  * memory, or SQX_PLAIN_OUTSTANDING_MAX packets that are not ack-eliciting went out while the peer
  * acknowledged nothing, although it was asked to. */
 bool     sqx_recovery_reserve (sqx_recovery *recovery, size_t records);
+/* Whether a packet that only acknowledges may go out. A peer that never acknowledges has no right to
+ * be acknowledged without end. */
+bool     sqx_recovery_may_send_plain (const sqx_recovery *recovery);
 /* The packet with number sent.next_number went out. @eliciting packets count as in flight and use
  * up a probe. @limited: the sender had nothing more to send. */
 void     sqx_recovery_on_sent (sqx_recovery *recovery, uint64_t now, size_t size, bool eliciting,

@@ -197,6 +197,11 @@ transmit_packet (sqx_conn *conn,
 
   if (!may_send && !sqx_acks_due (&link->acks, now))
     return 0;
+  if (!may_send && !sqx_recovery_may_send_plain (&link->recovery))
+    {
+      sqx_acks_sent (&link->acks);
+      return 0;
+    }
   if (!sqx_link_prepare (link, &conn->config))
     {
       conn->session.out_of_memory = true;
@@ -209,6 +214,9 @@ transmit_packet (sqx_conn *conn,
       pack_hello (conn, &packet);
       sqx_packet_note (&packet, &(sqx_record) { .kind = SQX_RECORD_HELLO });
       link->hello_due = false;
+      /* With no room in the window it comes along unasked, like the acknowledgement: there is one
+       * on its way that is resent. */
+      packet.eliciting = may_send;
     }
   sqx_link_pack_ack (link, now, &packet);
   if (may_send)
