@@ -212,6 +212,12 @@ sim_end_arrive (sim_end    *end,
   sim_world *world = end->world;
   uint64_t latency = sim_rng_below (&world->net_rng, end->driver.latency + 1);
 
+  if (end->tap != NULL)
+    {
+      end->tap (end, packet->bytes, packet->size);
+      sim_packet_unref (packet);
+      return;
+    }
   if (end->conn == NULL)
     {
       if (end->peer->conn != NULL && end->peer->driver.unreachable)

@@ -511,6 +511,8 @@ sim_oracle_memory (sim_end *end)
               (int) ('A' + end->index), (unsigned long long) end->account.peak,
               (unsigned long long) bound, (unsigned long long) statistics.byte_window,
               (unsigned long long) end->records);
+  if (end->account.peak > end->highest)
+    end->highest = end->account.peak;
   end->account.peak = end->account.current;
   end->records = 0;
   sim_oracle_remember (end);

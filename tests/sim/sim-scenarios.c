@@ -5,5 +5,6 @@
 const sim_scenario *const sim_all_scenarios[] = {
   sim_scenarios_random,
   sim_scenarios_families,
+  sim_scenarios_attacks,
   NULL,
 };

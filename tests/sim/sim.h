@@ -284,6 +284,8 @@ struct sim_end
   sim_program   program;
   sim_wire      wire;        /* of what it sends */
 
+  void        (*tap) (sim_end *end, const uint8_t *bytes, size_t size); /* who hears instead of conn */
+  void         *tapper;
   sim_packet  **inbox;       /* arrived, not read */
   size_t        inbox_count, inbox_capacity;
   bool          pump_due;
@@ -297,6 +299,7 @@ struct sim_end
   uint64_t      accepted;
   uint64_t      records;        /* messages to remember, at most since the last look at memory */
   uint64_t      in_flight;      /* at that look */
+  uint64_t      highest;        /* peak of memory, ever */
   uint64_t      last_wish;      /* the program submitted something */
   uint64_t      quiet_packets;  /* sent at other instants than those two */
   bool          peer_known;     /* the core took a datagram of its peer's life … */
