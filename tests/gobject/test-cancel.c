@@ -388,7 +388,7 @@ test_timeout_order (void)
     }
   wait_until (strlen (order->str) == 24);
   g_assert_cmpstr (order->str, ==, "20 ms 40 ms 60 ms 80 ms ");
-  util_pair_free (&pair);
+  util_pair_dispose (&pair);
 }
 
 /* Many waits with a time-out, most of which are answered in time. */

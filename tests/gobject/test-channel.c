@@ -248,7 +248,7 @@ test_timeout (void)
   g_assert_false (seqex_channel_send_finish (after, sent.result, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
   util_outcome_clear (&sent);
-  util_pair_free (&pair);
+  util_pair_dispose (&pair);
 }
 
 /* A channel does not keep its connection. */

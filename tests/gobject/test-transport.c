@@ -25,9 +25,7 @@ tear_down (Fixture      *fixture,
            gconstpointer data)
 {
   /* Some of the tests leave a side with an answer that it cannot get rid of. */
-  g_object_run_dispose (G_OBJECT (fixture->pair.a));
-  g_object_run_dispose (G_OBJECT (fixture->pair.b));
-  util_pair_free (&fixture->pair);
+  util_pair_dispose (&fixture->pair);
   g_assert_finalize_object (fixture->fake_a);
   g_assert_finalize_object (fixture->fake_b);
 }
@@ -443,8 +441,7 @@ test_socket_closed_later (void)
   g_assert_error (error, SEQEX_ERROR, SEQEX_ERROR_CONNECTION_LOST);
   wait_until (closed != NULL);
   g_assert_error (closed, SEQEX_ERROR, SEQEX_ERROR_CONNECTION_LOST);
-  g_object_run_dispose (G_OBJECT (pair.b));
-  util_pair_free (&pair);
+  util_pair_dispose (&pair);
 }
 
 /* A socket with a time-out of its own, which means something else. */

@@ -140,6 +140,14 @@ util_pair_free (Pair *pair)
   wait_until (a == NULL && b == NULL);
 }
 
+void
+util_pair_dispose (Pair *pair)
+{
+  g_object_run_dispose (G_OBJECT (pair->a));
+  g_object_run_dispose (G_OBJECT (pair->b));
+  util_pair_free (pair);
+}
+
 GBytes *
 util_bytes (const char *text)
 {

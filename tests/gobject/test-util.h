@@ -47,6 +47,8 @@ Pair     util_pair_new         (void);
 Pair     util_pair_new_unix    (void);
 /* Drops both and asserts that they go away. */
 void     util_pair_free        (Pair *pair);
+/* Likewise, when one of them has something to do still that the other does not help with. */
+void     util_pair_dispose     (Pair *pair);
 
 GBytes  *util_bytes            (const char *text);
 /* @size bytes that differ with @seed */
