@@ -10,8 +10,9 @@
  *
  * The world has two phases. First the network does its worst, and programs take and answer when they
  * like. At any moment `works` may be set: from then on what is sent again and again arrives, and the
- * program of peer 0 is the most awkward one that is allowed: while any of its messages waits for an
- * answer, it takes nothing and answers nothing. A search proves
+ * programs are the most awkward ones that are allowed. That of peer 0 takes nothing and answers
+ * nothing while any of its own messages waits for an answer; and both answer something only when
+ * nothing more can reach them without that. A search proves
  *   - safety: no assertion fails, in either phase;
  *   - liveness: once the network works, every exchange ends. A state in which nothing can happen
  *     any more must be a finished one (checked at the end of init), and there is no cycle of states
