@@ -45,7 +45,9 @@ draw_epoch (Scene *scene)
     case 2: return scene->spare;
     case 3: return EPOCH;
     /* Mostly one of a few neighbours, which go on slowly, so that each has its time. */
-    default: return 0xb0000000u + (scene->number / 6 + (guint) g_rand_int_range (scene->rand, 0, 2)) % N_PEERS;
+    default:
+      return 0xb0000000u +
+             (scene->number / 6 + (guint) g_rand_int_range (scene->rand, 0, 2)) % N_PEERS;
     }
 }
 
@@ -190,8 +192,8 @@ generate_epochs (guint64 seed)
   json = line_begin ("start");
   /* Half of them call first: packets with destination 0 are on their way then. */
   if (g_rand_boolean (rand))
-    sqx_conn_send (scene.conn, scene.now, 0, &(sqx_payload) { .data = (const uint8_t *) "?", .size = 1 },
-                   0, NULL, NULL);
+    sqx_conn_send (scene.conn, scene.now, 0,
+                   &(sqx_payload) { .data = (const uint8_t *) "?", .size = 1 }, 0, NULL, NULL);
   json_number (json, "epoch", EPOCH);
   print_sent (&scene, json);
   line_end (json);

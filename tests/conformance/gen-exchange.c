@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A conversation of two connections over a network that loses, doubles and delays: every packet with
- * the times of its arrivals, and what the programs got.
+ * A conversation of two connections over a network that loses and delays: every packet with the
+ * time of its arrival, and what the programs got.
  */
 #include "gen-vectors.h"
 
@@ -27,7 +27,7 @@ json_arrival (GString *json,
                           time);
 }
 
-/* Prints the packet, and decides whether and when it arrives. Copies arrive later. */
+/* Prints the packet, and decides whether and when it arrives. */
 static gboolean
 filter (Pair       *pair,
         PairPacket *packet,

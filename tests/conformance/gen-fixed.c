@@ -181,7 +181,8 @@ given (const char *name,
 {
   begin (EPOCH_A, EPOCH_B, 46);
   for (; *hex != '\0'; hex += 2)
-    data[writer.size++] = (uint8_t) (g_ascii_xdigit_value (hex[0]) << 4 | g_ascii_xdigit_value (hex[1]));
+    data[writer.size++] = (uint8_t) (g_ascii_xdigit_value (hex[0]) << 4 |
+                                     g_ascii_xdigit_value (hex[1]));
   done (name);
 }
 

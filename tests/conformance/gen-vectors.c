@@ -58,14 +58,15 @@ draw_varint (GRand *rand)
     }
 }
 
-/* At most @limit; a bound is likelier than chance would have it. */
+/* Both bounds are likelier than chance would have it. */
 static guint64
-draw_at_most (GRand  *rand,
-              guint64 limit)
+draw_between (GRand  *rand,
+              guint64 least,
+              guint64 most)
 {
   guint64 value = draw_varint (rand);
 
-  return MIN (value, limit);
+  return CLAMP (value, least, most);
 }
 
 static void
@@ -215,19 +216,21 @@ static void
 draw_hello (GRand     *rand,
             sqx_hello *hello)
 {
-  static const char *const names[] = { "", "calculator", "org.example.Ünïcödé", "\xf0\x9f\x90\xa6" };
+  static const char *const names[] = {
+    "", "calculator", "org.example.Ünïcödé", "\xf0\x9f\x90\xa6",
+  };
 
   *hello = (sqx_hello) {
-    .max_message_size = SQX_MESSAGE_MAX_MIN + draw_varint (rand) % (SQX_MESSAGE_MAX_MAX - SQX_MESSAGE_MAX_MIN + 1),
-    .exchange_credit = 1 + draw_varint (rand) % SQX_EXCHANGES_MAX,
-    .max_channels = SQX_CHANNELS_MIN + draw_varint (rand) % (SQX_CHANNELS_MAX - SQX_CHANNELS_MIN + 1),
+    .max_message_size = draw_between (rand, SQX_MESSAGE_MAX_MIN, SQX_MESSAGE_MAX_MAX),
+    .exchange_credit = draw_between (rand, 1, SQX_EXCHANGES_MAX),
+    .max_channels = draw_between (rand, SQX_CHANNELS_MIN, SQX_CHANNELS_MAX),
     .max_streams = draw_bool (rand) ? draw_varint (rand) : 0,
-    .idle_timeout = draw_bool (rand) ? SQX_IDLE_MIN + draw_at_most (rand, SQX_VARINT_MAX - SQX_IDLE_MIN) : 0,
-    .ack_delay = draw_varint (rand) % (SQX_ACK_DELAY_MAX + 1),
-    .max_datagram_size = SQX_DATAGRAM_MIN + draw_varint (rand) % (SQX_DATAGRAM_MAX - SQX_DATAGRAM_MIN + 1),
+    .idle_timeout = draw_bool (rand) ? draw_between (rand, SQX_IDLE_MIN, SQX_VARINT_MAX) : 0,
+    .ack_delay = draw_between (rand, 0, SQX_ACK_DELAY_MAX),
+    .max_datagram_size = draw_between (rand, SQX_DATAGRAM_MIN, SQX_DATAGRAM_MAX),
   };
-  hello->byte_credit = 2 * (hello->max_message_size + SQX_MESSAGE_OVERHEAD);
-  hello->byte_credit += draw_varint (rand) % (SQX_WINDOW_MAX - hello->byte_credit + 1);
+  hello->byte_credit = draw_between (rand, 2 * (hello->max_message_size + SQX_MESSAGE_OVERHEAD),
+                                     SQX_WINDOW_MAX);
   strcpy (hello->application_id, names[g_rand_int_range (rand, 0, G_N_ELEMENTS (names))]);
 }
 
@@ -272,7 +275,7 @@ write_random_frame (GRand      *rand,
       frame->cancel.number = draw_varint (rand);
       frame->cancel.total = draw_varint (rand);
       frame->cancel.is_reply = draw_bool (rand);
-      frame->cancel.reply_to = draw_at_most (rand, SQX_VARINT_MAX - 1);
+      frame->cancel.reply_to = draw_between (rand, 0, SQX_VARINT_MAX - 1);
       return sqx_write_cancel (writer, frame->cancel.channel, frame->cancel.number,
                                frame->cancel.total, frame->cancel.is_reply, frame->cancel.reply_to);
     case 7:
@@ -597,8 +600,9 @@ main (int    argc,
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (g_str_equal (argv[1], kinds[i].name))
       {
-        g_autoptr (GRand) rand = g_rand_new_with_seed ((guint32) g_ascii_strtoull (argv[2], NULL, 10));
+        guint32 seed = (guint32) g_ascii_strtoull (argv[2], NULL, 10);
         guint64 count = g_ascii_strtoull (argv[3], NULL, 10);
+        g_autoptr (GRand) rand = g_rand_new_with_seed (seed);
 
         while (count-- > 0)
           kinds[i].generate (rand);

@@ -160,9 +160,10 @@ class Observer:
         granted = max(grant[1] for grant in side.grants)
         units = max(grant[2] for grant in side.grants)
         peer = self.sides[1 - self.sides.index(side)].hello
-        # Messages show themselves in the order in which they begin, but for those that are cancelled
-        # before their first byte was sent.
-        reserve = peer['max_message_size'] + OVERHEAD if initial and frame['type'] == 'MESSAGE' else 0
+        # Messages show themselves in the order in which they begin, but for those that are
+        # cancelled before their first byte was sent.
+        in_turn = initial and frame['type'] == 'MESSAGE'
+        reserve = peer['max_message_size'] + OVERHEAD if in_turn else 0
         check(side.bytes_begun + reserve <= granted, 'more bytes begun than granted')
         # Some of the first ones may have begun early and show themselves now.
         check(not initial or side.initials <= max(units, EARLY_MESSAGES),

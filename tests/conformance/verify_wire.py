@@ -126,7 +126,7 @@ def read_document(path):
     packets = {}
     for block in re.findall(r'^```\n(.*?)^```', section, re.M | re.S):
         name, *rows = block.splitlines()
-        packets[name] = ''.join(re.match(r'[0-9a-f ]*?(?=  |$)', row)[0] for row in rows).replace(' ', '')
+        packets[name] = ''.join(re.match(r'[0-9a-f]*', row)[0] for row in rows)
     table = dict(re.findall(r'^\| ([a-z][\w-]+) \| `?([0-9a-f]*)`? \|', section, re.M))
     numbers = re.findall(r'^\| (none|\d+) \| (\d+) \| (\d+)(, old: drop)? \|', section, re.M)
     return packets, table, [

@@ -6,6 +6,7 @@ Packets and frames are dictionaries. Bytes in them are hexadecimal, as in the C 
 
 VARINT_MAX = 2**62 - 1
 HEADER_SIZE = 17
+HEADER = ('instance', 'source_epoch', 'destination_epoch', 'number')
 
 ORDERED, REPLY, FRAGMENT, LENGTH, FINAL = 0x01, 0x02, 0x04, 0x08, 0x10
 
@@ -220,7 +221,8 @@ def decode_packet(data):
     packet = {'hex': data.hex(), 'valid': False}
     if len(data) < HEADER_SIZE or data[0] != 0x0c:
         return packet
-    for name, at in (('instance', 1), ('source_epoch', 5), ('destination_epoch', 9), ('number', 13)):
+    for at, name in enumerate(HEADER):
+        at = 1 + 4 * at
         packet[name] = int.from_bytes(data[at:at + 4], 'big')
     packet['frames'] = []
     reader = Reader(data)
@@ -237,8 +239,7 @@ def decode_packet(data):
 
 def encode_packet(packet):
     """The canonical form, without PADDING."""
-    out = b'\x0c' + b''.join(packet[name].to_bytes(4, 'big') for name in (
-        'instance', 'source_epoch', 'destination_epoch', 'number'))
+    out = b'\x0c' + b''.join(packet[name].to_bytes(4, 'big') for name in HEADER)
     return out + b''.join(write_frame(frame) for frame in packet['frames']
                           if frame['type'] != 'PADDING')
 
@@ -298,7 +299,7 @@ def decode_hello(data):
 
 
 def encode_hello(values):
-    """The canonical form: ascending ids, shortest numbers, nothing that is empty and may be absent."""
+    """The canonical form: ascending ids, shortest numbers, nothing empty that may be absent."""
     entries = {APPLICATION_ID: bytes.fromhex(values['application_id'])}
     for ident, (name, _, _, required) in PARAMETERS.items():
         entries[ident] = varint(values[name]) if required or values[name] > 0 else b''
