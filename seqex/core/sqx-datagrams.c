@@ -18,17 +18,23 @@ sqx_datagrams_init (sqx_datagrams *datagrams)
 }
 
 static void
-drop_first (sqx_datagrams    *datagrams,
-            const sqx_config *config)
+drop (sqx_datagrams     *datagrams,
+      const sqx_config  *config,
+      outgoing_datagram *datagram)
 {
-  sqx_node *first = sqx_list_first (&datagrams->outgoing);
-  outgoing_datagram *datagram = SQX_CONTAINER (first, outgoing_datagram, node);
-
-  sqx_node_unlink (first);
+  sqx_node_unlink (&datagram->node);
   datagrams->n_outgoing--;
   if (datagram->payload.owner != NULL && config->payload_unref != NULL)
     config->payload_unref (datagram->payload.owner);
   free (datagram);
+}
+
+static void
+drop_first (sqx_datagrams    *datagrams,
+            const sqx_config *config)
+{
+  drop (datagrams, config,
+        SQX_CONTAINER (sqx_list_first (&datagrams->outgoing), outgoing_datagram, node));
 }
 
 void
@@ -88,6 +94,28 @@ sqx_datagrams_pack (sqx_datagrams    *datagrams,
       packed++;
     }
   return packed;
+}
+
+unsigned
+sqx_datagrams_drop_larger (sqx_datagrams    *datagrams,
+                           const sqx_config *config,
+                           size_t            limit)
+{
+  unsigned dropped = 0;
+  sqx_node *next;
+
+  for (sqx_node *node = datagrams->outgoing.next; node != &datagrams->outgoing; node = next)
+    {
+      outgoing_datagram *datagram = SQX_CONTAINER (node, outgoing_datagram, node);
+
+      next = node->next;
+      if (datagram->payload.size > limit)
+        {
+          drop (datagrams, config, datagram);
+          dropped++;
+        }
+    }
+  return dropped;
 }
 
 bool

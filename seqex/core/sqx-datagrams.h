@@ -33,6 +33,10 @@ size_t     sqx_datagrams_next_size (const sqx_datagrams *datagrams);
 /* Writes those that fit; returns how many. */
 unsigned   sqx_datagrams_pack   (sqx_datagrams *datagrams, const sqx_config *config,
                                  sqx_packet *packet);
+/* Drops those of more than @limit bytes, which could never go and would hold up all others; returns
+ * how many. */
+unsigned   sqx_datagrams_drop_larger (sqx_datagrams *datagrams, const sqx_config *config,
+                                      size_t limit);
 /* Puts one into the event queue; false: the queue is full or memory short. */
 bool       sqx_datagrams_receive (sqx_datagrams *datagrams, sqx_node *events,
                                   const uint8_t *data, size_t size);

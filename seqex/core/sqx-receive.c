@@ -84,6 +84,9 @@ handle_hello (sqx_conn        *conn,
   conn->peer_idle = hello.idle_timeout > 0 ? hello.idle_timeout : SQX_TIME_NEVER;
   conn->link.hello_due = true;
   sqx_link_peer_known (&conn->link, &conn->config, hello.ack_delay, hello.max_datagram_size);
+  conn->counters.datagram_too_large +=
+    sqx_datagrams_drop_larger (&conn->datagrams, &conn->config,
+                               conn->link.datagram - SQX_PLAIN_HEADER - 1);
   sqx_session_peer_known (&conn->session, hello.max_message_size, hello.byte_credit,
                           hello.exchange_credit, hello.max_channels);
   if (conn->state == SQX_STATE_CONNECTING)

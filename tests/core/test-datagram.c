@@ -115,6 +115,33 @@ test_largest (void)
   g_assert_cmpuint (refs, ==, 0);
 }
 
+/* The peer's datagrams turn out to be smaller than what waits: that is dropped, or it would hold up
+ * all that come after it for ever. */
+static void
+test_too_large_for_peer (void)
+{
+  g_autoptr (Pair) pair = pair_new_fake (NULL);
+  sqx_conn *conn = pair->side[PAIR_A].conn;
+  sqx_payload large = { bytes, 1000, &refs }, small = { bytes, 10, &refs };
+
+  refs = 0;
+  pair->side[PAIR_A].config.payload_ref = ref_cb;
+  sqx_conn_free (conn);
+  pair->side[PAIR_A].config.payload_unref = unref_cb;
+  conn = pair->side[PAIR_A].conn = sqx_conn_new (&pair->side[PAIR_A].config, pair->now);
+  g_assert_cmpint (sqx_conn_send_datagram (conn, pair->now, &small), ==, SQX_OK);
+  g_assert_cmpint (sqx_conn_send_datagram (conn, pair->now, &large), ==, SQX_OK);
+  g_assert_cmpint (sqx_conn_send_datagram (conn, pair->now, &small), ==, SQX_OK);
+  pair->fake.hello.max_datagram_size = SQX_DATAGRAM_MIN;
+  fake_begin (pair);
+  fake_hello (pair);
+  fake_send (pair);
+  g_assert_cmpuint (fake_count (pair, SQX_FRAME_DATAGRAM), ==, 2);
+  g_assert_cmpuint (pair_counters (pair, PAIR_A)->datagram_too_large, ==, 1);
+  g_assert_cmpuint (refs, ==, 0);
+  g_assert_cmpint (sqx_conn_send_datagram (conn, pair->now, &large), ==, SQX_ERR_TOO_LARGE);
+}
+
 static void
 test_never_resent (void)
 {
@@ -289,6 +316,7 @@ main (int argc, char *argv[])
 #define DG "/seqex/datagram/"
   g_test_add_func (DG "arrives", test_arrives);
   g_test_add_func (DG "largest", test_largest);
+  g_test_add_func (DG "too-large-for-the-peer", test_too_large_for_peer);
   g_test_add_func (DG "never-resent", test_never_resent);
   g_test_add_func (DG "duplicated-packet", test_duplicated_packet);
   g_test_add_func (DG "outgoing-queue", test_outgoing_queue);

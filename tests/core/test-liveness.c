@@ -85,6 +85,29 @@ test_early_and_late_calls (void)
   g_assert_cmpuint (pair->fake.seen->len, <=, seen + 2);
 }
 
+/* Fetching an event may give the core something to do, and a driver looks at the deadline next. */
+static void
+test_deadline_after_event (void)
+{
+  g_autoptr (Pair) pair = pair_new_fake (NULL);
+  sqx_conn *conn = pair->side[PAIR_A].conn;
+  sqx_event event;
+
+  fake_connect (pair);
+  g_assert_cmpint (sqx_conn_send (conn, pair->now, 0, &(sqx_payload){ NULL, 0, NULL }, 0, NULL,
+                                  NULL), ==, SQX_OK);
+  pair_flush (pair);
+  pair->side[PAIR_A].hold_events = TRUE;
+  fake_begin (pair);
+  fake_message (pair, 0, 0, SQX_WIRE_REPLY | SQX_WIRE_FINAL, 0, "");
+  fake_send (pair);
+  pair_drive_for (pair, SQX_SECOND); /* its packet is acknowledged, so nothing else is due */
+  g_assert_true (sqx_conn_poll_event (conn, &event));
+  while (event.type != SQX_EVENT_REPLY)
+    g_assert_true (sqx_conn_poll_event (conn, &event));
+  g_assert_cmpuint (sqx_conn_next_timeout (conn), <=, pair->now + SQX_ACK_DELAY_DEFAULT);
+}
+
 /* Keep-alive -------------------------------------------------------------------------- */
 
 static void
@@ -444,6 +467,7 @@ main (int argc, char *argv[])
 #define L "/seqex/liveness/"
   g_test_add_func (L "sleeps", test_sleeps);
   g_test_add_func (L "early-and-late-calls", test_early_and_late_calls);
+  g_test_add_func (L "deadline-after-an-event", test_deadline_after_event);
   g_test_add_func (L "keepalive", test_keepalive);
   g_test_add_func (L "no-ping-while-talking", test_no_ping_while_talking);
   g_test_add_func (L "keepalive-off", test_keepalive_off);

@@ -175,6 +175,21 @@ test_while_finishing (void)
   g_assert_cmpuint (fake_last (pair, SQX_FRAME_CLOSE)->close.code, ==, 64);
 }
 
+static void
+test_priorities_stay (void)
+{
+  g_autoptr (Pair) pair = fake_pair ();
+
+  sqx_conn_set_priority (pair->side[PAIR_A].conn, 3, 0);
+  restart (pair);
+  fake_forget (pair);
+  pair_send (pair, PAIR_A, "low", 0);
+  pair_send_on (pair, PAIR_A, 3, "high", 0);
+  pair_flush (pair);
+  g_assert_cmpuint (fake_nth (pair, SQX_FRAME_MESSAGE, 0)->message.channel, ==, 6);
+  g_assert_cmpuint (fake_nth (pair, SQX_FRAME_MESSAGE, 1)->message.channel, ==, 0);
+}
+
 /* Again and again, at every moment, both sides: the connections live on. */
 static void
 run_restarts (guint32 seed)
@@ -235,6 +250,7 @@ main (int argc, char *argv[])
   g_test_add_func (RS "every-state", test_every_state);
   g_test_add_func (RS "all-begins-anew", test_all_begins_anew);
   g_test_add_func (RS "while-finishing", test_while_finishing);
+  g_test_add_func (RS "priorities-stay", test_priorities_stay);
   g_test_add_func (RS "at-random", test_random);
 
   return g_test_run ();

@@ -341,6 +341,28 @@ test_sizes (void)
   pair_assert_quiet (pair);
 }
 
+static void
+test_reply_too_large (void)
+{
+  sqx_config config;
+  g_autoptr (Pair) pair = NULL;
+  guint question, answer;
+
+  pair_config (&config, PAIR_A);
+  config.max_message_size = SQX_MESSAGE_MAX_MIN;
+  pair = pair_new (&config, NULL);
+  question = pair_send (pair, PAIR_A, "question", 0);
+  pair_drive (pair);
+  g_assert_cmpint (pair_try_reply (pair, PAIR_B, &pair_taken (pair, PAIR_B, 0)->id,
+                                   g_bytes_new_take (g_malloc0 (16385), 16385), 0, &answer), ==,
+                   SQX_ERR_TOO_LARGE);
+  /* It is not answered by that. */
+  answer = pair_reply (pair, PAIR_B, pair_taken (pair, PAIR_B, 0), "answer", SQX_MESSAGE_FINAL);
+  pair_drive (pair);
+  pair_assert_replied (pair, PAIR_A, question, "answer");
+  pair_assert_ended (pair, PAIR_B, answer, SQX_END_ENDED);
+}
+
 /* Rule 3: one answer ------------------------------------------------------------------ */
 
 static void
@@ -652,6 +674,7 @@ main (int argc, char *argv[])
   g_test_add_func (R2 "chain-of-five", test_chain_of_five);
   g_test_add_func (R2 "not-final-stays-open", test_not_final_stays_open);
   g_test_add_func (R2 "sizes", test_sizes);
+  g_test_add_func (R2 "reply-too-large", test_reply_too_large);
 
 #define R3 "/seqex/rules/r03-answers/"
   g_test_add_func (R3 "every-reason", test_reasons);
