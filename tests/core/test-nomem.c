@@ -135,6 +135,7 @@ typedef void (*Scenario) (Pair *pair);
 static void
 exchanges (Pair *pair)
 {
+  try_send (pair, PAIR_A, 0, 60000, 0); /* long enough to be lost in several places at once */
   for (guint i = 0; i < 12; i++)
     {
       try_send (pair, PAIR_A, i % 3, i * 700, i % 4);
@@ -342,6 +343,62 @@ test_alone (void)
     }
 }
 
+/* Every second number arrives, in fragments with holes; then all of it again, and the rest. */
+static void
+run_gaps (guint64 at)
+{
+  gint64 before = blocks;
+  Pair *pair = pair_new_fake (NULL);
+  guint64 seen = 0;
+
+  fake_connect (pair);
+  calls = 0;
+  fail_at = at;
+  for_ever = FALSE;
+  armed = TRUE;
+  for (guint pass = 0; pass < 3; pass++)
+    for (guint number = 1; number < 40 && !pair->side[PAIR_A].closed; number += pass ? 1 : 2)
+      for (guint offset = 0; offset < 12; offset += pass ? 3 : 4)
+        {
+          fake_begin (pair);
+          fake_fragment (pair, number % 2, number / 2, SQX_WIRE_FINAL, 0, 12, offset, 3);
+          fake_send (pair);
+          if (offset == 8 && pass == 0)
+            pair->fake.next_number += 2; /* holes in the packet numbers too */
+        }
+  armed = FALSE;
+  pair_flush (pair);
+  for (guint i = 0; i < pair_n_taken (pair, PAIR_A); i++)
+    {
+      const sqx_message_id *id = &pair_taken (pair, PAIR_A, i)->id;
+      guint number = (guint) id->number * 2 + id->channel;
+
+      g_assert_cmpuint (seen >> number & 1, ==, 0);
+      seen |= UINT64_C (1) << number;
+    }
+  if (pair->side[PAIR_A].closed)
+    pair_assert_closed (pair, PAIR_A, SQX_ERR_NO_MEMORY);
+  else
+    g_assert_cmpuint (pair_n_taken (pair, PAIR_A), ==, 39);
+  pair_free (pair);
+  g_assert_cmpint (blocks, ==, before);
+}
+
+static void
+test_gaps (void)
+{
+  guint64 n;
+
+  run_gaps (0);
+  n = calls;
+  g_assert_cmpuint (n, >, 30);
+  for (guint64 at = 1; at <= n; at++)
+    {
+      g_test_message ("at %" G_GUINT64_FORMAT, at);
+      run_gaps (at);
+    }
+}
+
 /* A connection that has done much and now does nothing holds little. */
 static void
 test_idle_is_small (void)
@@ -370,6 +427,7 @@ main (int argc, char *argv[])
 
   g_test_add_func ("/seqex/nomem/new", test_new);
   g_test_add_func ("/seqex/nomem/alone", test_alone);
+  g_test_add_func ("/seqex/nomem/gaps", test_gaps);
   g_test_add_func ("/seqex/nomem/idle-is-small", test_idle_is_small);
   g_test_add_data_func ("/seqex/nomem/exchanges", &scenarios[0], test_scenario);
   g_test_add_data_func ("/seqex/nomem/channels-and-restart", &scenarios[1], test_scenario);

@@ -422,38 +422,47 @@ test_answered_once (gconstpointer data)
 }
 
 /* The end of a message that is awaited goes at once; that of a final reply, for which nobody
- * waits, until something else goes, but no longer than an acknowledgement may wait. */
+ * waits, when something else goes, but no later than an acknowledgement would. */
 static void
 test_end_at_once (void)
 {
   g_autoptr (Pair) pair = pair_new_fake (NULL);
 
   fake_connect (pair);
+  for (guint i = 0; i < 4; i++)
+    pair_send (pair, PAIR_A, "question", 0);
   fake_begin (pair);
   fake_message (pair, 0, 0, 0, 0, "question");
-  fake_message (pair, 0, 1, SQX_WIRE_FINAL, 0, "final");
   fake_send (pair);
   pair_end (pair, PAIR_A, pair_taken (pair, PAIR_A, 0), SQX_END_ENDED);
   pair_flush (pair);
   g_assert_cmpint (fake_end_reason (pair, 0, 0), ==, SQX_END_ENDED);
+
+  fake_begin (pair);
+  fake_message (pair, 0, 1, SQX_WIRE_FINAL, 0, "final");
+  fake_send (pair);
   g_assert_cmpint (fake_end_reason (pair, 0, 1), ==, SQX_END_ENDED);
+
+  fake_begin (pair);
+  fake_message (pair, 0, 2, SQX_WIRE_REPLY, 0, "answer");
+  fake_send (pair);
+  pair_end (pair, PAIR_A, pair_wait (pair, PAIR_A, 1)->reply, SQX_END_ENDED);
+  pair_flush (pair);
+  g_assert_cmpint (fake_end_reason (pair, 0, 2), ==, SQX_END_ENDED);
 
   for (guint i = 0; i < 2; i++)
     {
-      pair_send (pair, PAIR_A, "question", 0);
-      pair_flush (pair);
+      pair_drive_for (pair, SQX_SECOND);
       fake_begin (pair);
-      fake_message (pair, 0, 2 + i, SQX_WIRE_REPLY | SQX_WIRE_FINAL, 2 * i, "answer");
+      fake_message (pair, 0, 3 + i, SQX_WIRE_REPLY | SQX_WIRE_FINAL, 1 + i, "answer");
       fake_send (pair);
-      g_assert_cmpint (fake_end_reason (pair, 0, 2 + i), ==, -1);
+      g_assert_cmpint (fake_end_reason (pair, 0, 3 + i), ==, -1);
       if (i == 0)
         pair_send (pair, PAIR_A, "company", SQX_MESSAGE_FINAL);
       else
         pair_drive_for (pair, SQX_ACK_DELAY_DEFAULT);
       pair_flush (pair);
-      g_assert_cmpint (fake_end_reason (pair, 0, 2 + i), ==, SQX_END_ENDED);
-      if (i == 0)
-        pair_drive_for (pair, SQX_SECOND);
+      g_assert_cmpint (fake_end_reason (pair, 0, 3 + i), ==, SQX_END_ENDED);
     }
 }
 
