@@ -144,7 +144,7 @@ sqx_hello_decode (sqx_hello     *hello,
                             1u << SQX_HELLO_EXCHANGE_CREDIT | 1u << SQX_HELLO_MAX_CHANNELS |
                             1u << SQX_HELLO_ACK_DELAY | 1u << SQX_HELLO_MAX_DATAGRAM_SIZE;
   sqx_reader reader = { data, data + size };
-  unsigned seen = 0;
+  unsigned seen = 0, count = 0;
   parameter p;
 
   *hello = (sqx_hello) { 0 };
@@ -152,8 +152,9 @@ sqx_hello_decode (sqx_hello     *hello,
     {
       const uint8_t *start = reader.at;
 
-      if (!read_parameter (&reader, &p) || came_before (data, start, p.id) ||
-          !take_parameter (&p, hello))
+      /* Each is compared with all before it, so there must not be too many. */
+      if (++count > SQX_HELLO_PARAMETERS || !read_parameter (&reader, &p) ||
+          came_before (data, start, p.id) || !take_parameter (&p, hello))
         return false;
       if (p.id <= SQX_HELLO_APPLICATION_ID)
         seen |= 1u << p.id;

@@ -36,7 +36,7 @@ typedef struct
 /* Writes the parameters (not the frame around them); at most SQX_HELLO_MAX bytes. */
 size_t sqx_hello_encode (const sqx_hello *hello, uint8_t buffer[SQX_HELLO_MAX]);
 /* false when malformed, when an id comes twice, when a value is outside of the bounds in
- * sqx-limits.h, when an id but max streams, idle time-out and application id is missing, or when
+ * sqx-limits.h, when there are more than SQX_HELLO_PARAMETERS, when an id but max streams, idle time-out and application id is missing, or when
  * the application id holds a NUL or is not UTF-8. byte_credit is at least
  * 2 * (max_message_size + SQX_MESSAGE_OVERHEAD), max_message_size at least SQX_MESSAGE_MAX_MIN. */
 bool   sqx_hello_decode (sqx_hello *hello, const uint8_t *data, size_t size);

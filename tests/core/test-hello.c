@@ -236,6 +236,24 @@ test_twice (void)
     }
 }
 
+/* So many entries and no more, known and unknown ones together. */
+static void
+test_too_many (void)
+{
+  for (guint64 more = 0; more < 3; more++)
+    {
+      sqx_hello hello;
+      List list;
+
+      list_init (&list);
+      for (guint64 i = 1; i <= 8; i++)
+        list_number (&list, i, usual_value (i));
+      for (guint64 i = 9; i < SQX_HELLO_PARAMETERS + more; i++)
+        list_bytes (&list, 100 + i, NULL, 0);
+      g_assert_cmpint (decode (&hello, list.data, list.writer.size), ==, more <= 1);
+    }
+}
+
 static void
 test_bounds (void)
 {
@@ -488,6 +506,7 @@ main (int   argc,
 {
   g_test_init (&argc, &argv, NULL);
 
+  g_test_add_func ("/seqex/hello/too-many", test_too_many);
   g_test_add_func ("/seqex/hello/bytes", test_bytes);
   g_test_add_func ("/seqex/hello/absent", test_absent);
   g_test_add_func ("/seqex/hello/round-trip", test_round_trip);
