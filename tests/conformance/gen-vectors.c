@@ -471,6 +471,17 @@ draw_text (GRand   *rand,
   return size;
 }
 
+/* As many as there may be, or about so many. */
+static void
+add_unknown_parameters (GRand      *rand,
+                        GByteArray *bytes)
+{
+  guint count = SQX_HELLO_PARAMETERS - 10 + (guint) g_rand_int_range (rand, 0, 5);
+
+  for (guint i = 0; i < count; i++)
+    add_parameter (bytes, 100 + i, 0, NULL, 0);
+}
+
 /* Parameters one by one: some left out, some twice, some beside their bounds, in any order. */
 static void
 draw_parameters (GRand      *rand,
@@ -519,6 +530,8 @@ generate_hello (GRand *rand)
   GString *json = line_begin ("hello");
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
 
+  if (g_rand_int_range (rand, 0, 10) == 0)
+    add_unknown_parameters (rand, bytes);
   draw_parameters (rand, bytes);
   if (g_rand_int_range (rand, 0, 3) == 0)
     damage (rand, bytes);

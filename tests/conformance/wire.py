@@ -22,6 +22,7 @@ PARAMETERS = {
     8: ('max_datagram_size', 576, 65507, True),
 }
 APPLICATION_ID = 9
+MOST_PARAMETERS = 32
 
 
 class Malformed(Exception):
@@ -265,6 +266,7 @@ def read_parameters(data):
     values['application_id'] = ''
     seen = set()
     while reader.left() > 0:
+        check(len(seen) < MOST_PARAMETERS, 'too many parameters')
         ident = reader.varint()
         value = Reader(reader.take(reader.varint()))
         check(ident not in seen, 'parameter twice')
