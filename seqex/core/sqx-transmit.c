@@ -55,12 +55,18 @@ pack_hello (sqx_conn   *conn,
   sqx_write_hello (&packet->writer, parameters, encode_hello (conn, parameters));
 }
 
+/* Of a packet of at most @capacity bytes, for an unconfirmed datagram: one byte is its type. */
+static size_t
+payload_room (const sqx_conn *conn,
+              size_t          capacity)
+{
+  return SQX_MIN (capacity, conn->link.datagram) - SQX_PLAIN_HEADER - hello_size (conn) - 1;
+}
+
 size_t
 sqx_conn_max_datagram_payload (const sqx_conn *conn)
 {
-  size_t room = conn->link.datagram - SQX_PLAIN_HEADER - hello_size (conn);
-
-  return room - 1;
+  return payload_room (conn, conn->link.datagram);
 }
 
 /* Packets ------------------------------------------------------------------------------ */
@@ -143,11 +149,12 @@ transmit_close (sqx_conn *conn,
 }
 
 static bool
-datagrams_due (const sqx_conn *conn)
+datagrams_due (const sqx_conn *conn,
+               size_t          capacity)
 {
   size_t next = sqx_datagrams_next_size (&conn->datagrams);
 
-  return next != SIZE_MAX && next <= sqx_conn_max_datagram_payload (conn);
+  return next != SIZE_MAX && next <= payload_room (conn, capacity);
 }
 
 /* A message that is too large to be begun early waits for the peer's HELLO, which only comes as an
@@ -161,12 +168,13 @@ must_introduce (const sqx_conn *conn)
 
 static bool
 eliciting_due (const sqx_conn *conn,
-               uint64_t        now)
+               uint64_t        now,
+               size_t          capacity)
 {
   const sqx_link *link = &conn->link;
 
   return link->hello_due || link->ping_due || must_introduce (conn) || link->recovery.probes > 0 ||
-         sqx_session_due (&conn->session, now) || datagrams_due (conn);
+         sqx_session_due (&conn->session, now) || datagrams_due (conn, capacity);
 }
 
 static void
@@ -192,8 +200,14 @@ transmit_packet (sqx_conn *conn,
                  size_t    capacity)
 {
   sqx_link *link = &conn->link;
-  bool may_send = sqx_link_may_send (link) && eliciting_due (conn, now);
   sqx_packet packet;
+  bool may_send;
+
+  /* What the transport cannot carry would hold up all others. */
+  if (capacity < link->datagram)
+    conn->counters.datagram_too_large +=
+      sqx_datagrams_drop_larger (&conn->datagrams, &conn->config, capacity - SQX_PLAIN_HEADER - 1);
+  may_send = sqx_link_may_send (link) && eliciting_due (conn, now, capacity);
 
   if (!may_send && !sqx_acks_due (&link->acks, now))
     return 0;
@@ -224,7 +238,7 @@ transmit_packet (sqx_conn *conn,
   if (packet.count == 0 && !packet.eliciting)
     return 0;
   conn->statistics.acks_only += !packet.eliciting;
-  return end_packet (conn, now, &packet, !eliciting_due (conn, now));
+  return end_packet (conn, now, &packet, !eliciting_due (conn, now, capacity));
 }
 
 size_t

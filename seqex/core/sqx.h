@@ -107,7 +107,7 @@ typedef enum
   X (stray_end)           /* END for a message answered already */                           \
   X (stray_cancel)        /* CANCEL for a message answered already */                        \
   X (datagram_queue_full) /* received datagram that the program did not fetch in time */     \
-  X (datagram_too_large)  /* own datagram that waited when the peer's limit became known */   \
+  X (datagram_too_large)  /* own datagram that waited, and neither peer nor transport take */   \
   X (hint_limited)        /* wrong epoch not answered: rate limit */
 
 typedef struct
