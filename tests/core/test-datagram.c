@@ -142,6 +142,23 @@ test_too_large_for_peer (void)
   g_assert_cmpint (sqx_conn_send_datagram (conn, pair->now, &large), ==, SQX_ERR_TOO_LARGE);
 }
 
+/* A transport that carries less than both sides allow: what does not fit never will. */
+static void
+test_too_large_for_transport (void)
+{
+  g_autoptr (Pair) pair = datagram_pair ();
+  sqx_conn *conn = pair->side[PAIR_A].conn;
+  guint8 buffer[SQX_DATAGRAM_DEFAULT];
+
+  say_hello (pair);
+  pair_drive (pair);
+  g_assert_cmpint (send_datagram (pair, PAIR_A, 1000, 1), ==, SQX_OK);
+  g_assert_cmpint (send_datagram (pair, PAIR_A, 10, 2), ==, SQX_OK);
+  g_assert_cmpuint (sqx_conn_poll_transmit (conn, pair->now, buffer, SQX_DATAGRAM_MIN), >, 10);
+  g_assert_cmpuint (pair_counters (pair, PAIR_A)->datagram_too_large, ==, 1);
+  g_assert_cmpuint (sqx_conn_poll_transmit (conn, pair->now, buffer, SQX_DATAGRAM_MIN), ==, 0);
+}
+
 static void
 test_never_resent (void)
 {
@@ -317,6 +334,7 @@ main (int argc, char *argv[])
   g_test_add_func (DG "arrives", test_arrives);
   g_test_add_func (DG "largest", test_largest);
   g_test_add_func (DG "too-large-for-the-peer", test_too_large_for_peer);
+  g_test_add_func (DG "too-large-for-the-transport", test_too_large_for_transport);
   g_test_add_func (DG "never-resent", test_never_resent);
   g_test_add_func (DG "duplicated-packet", test_duplicated_packet);
   g_test_add_func (DG "outgoing-queue", test_outgoing_queue);
