@@ -325,8 +325,8 @@ finish_close (SeqexDriver *self)
     wait->error = g_error_copy (self->failure);
   else if (self->undelivered > 0)
     wait->error = g_error_new (SEQEX_ERROR, SEQEX_ERROR_FAILED,
-                               "The connection was closed before %u messages were delivered or "
-                               "answered", self->undelivered);
+                               "Messages that were not delivered, or not answered, when the "
+                               "connection was closed: %u", self->undelivered);
   seqex_wait_return (wait);
   return TRUE;
 }

@@ -45,7 +45,6 @@ typedef struct
   guint64          due;
   GSequenceIter   *deadline;    /* NULL for none */
   gulong           cancelled_id;
-  int              posted;      /* atomic: the cancellation was posted */
 
   /* The outcome: a message, an error, a failure of the core, or success */
   SeqexMessage    *message;     /* owned */

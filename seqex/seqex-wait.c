@@ -20,13 +20,8 @@ cancelled_cb (GCancellable *cancellable,
               gpointer      user_data)
 {
   SeqexWait *self = user_data;
-  SeqexMail *mail;
+  SeqexMail *mail = g_new0 (SeqexMail, 1);
 
-  /* A cancellable that is reset and cancelled again comes twice. */
-  if (!g_atomic_int_compare_and_exchange (&self->posted, FALSE, TRUE))
-    return;
-
-  mail = g_new0 (SeqexMail, 1);
   mail->wait = g_atomic_rc_box_acquire (self);
   seqex_driver_post (self->driver, mail);
 }
@@ -301,7 +296,7 @@ seqex_wait_close (SeqexDriver *driver,
     }
 
   seqex_wait_new (driver, SEQEX_WAIT_CLOSE, &driver->closing, task);
-  if (sqx_conn_state (core) < SQX_STATE_FINISHING)
-    sqx_conn_close (core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
+  /* Does nothing the second time. */
+  sqx_conn_close (core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
   seqex_driver_mark_ready (driver);
 }

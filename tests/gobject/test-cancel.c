@@ -182,6 +182,78 @@ test_after (void)
   util_assert_text (reply, "question");
   g_clear_object (&reply);
   util_outcome_clear (&asked);
+
+  /* Another one, cancelled when nothing is left of the connection. */
+  g_cancellable_reset (cancellable);
+  ask (pair.a, "question", cancellable, &asked);
+  wait_until (asked.result != NULL);
+  g_object_unref (util_send_with_reply_finish (&asked, &error));
+  util_outcome_clear (&asked);
+  util_pair_free (&pair);
+  g_cancellable_cancel (cancellable);
+}
+
+typedef struct
+{
+  SeqexMessage *message;
+  GError       *error;
+  gboolean      done;
+} Late;
+
+static void
+late_reply_cb (GObject      *source,
+               GAsyncResult *result,
+               gpointer      user_data)
+{
+  Late *late = user_data;
+
+  g_assert_false (seqex_message_reply_finish (SEQEX_MESSAGE (source), result, &late->error));
+  late->done = TRUE;
+}
+
+static void
+late_cb (GObject      *source,
+         GAsyncResult *result,
+         gpointer      user_data)
+{
+  Late *late = user_data;
+  g_autoptr (GBytes) payload = util_bytes ("answer");
+
+  g_object_unref (seqex_connection_send_with_reply_finish (SEQEX_CONNECTION (source), result,
+                                                           NULL));
+  g_assert_false (seqex_message_get_cancelled (late->message));
+  seqex_message_reply_async (late->message, payload, SEQEX_SEND_FLAGS_NONE, NULL, late_reply_cb,
+                             late);
+}
+
+/* An answer that the peer's change of mind overtakes: here a reply and a cancellation arrive
+ * together, and the callback for the one answers what the other cancelled. */
+static void
+test_overtaken (void)
+{
+  Pair pair = util_pair_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GBytes) payload = util_bytes ("the other way");
+  g_autoptr (SeqexMessage) other = NULL;
+  g_auto (Outcome) asked = { 0 };
+  Late late = { 0 };
+
+  ask (pair.a, "question", cancellable, &asked);
+  late.message = util_receive (pair.b, NULL);
+  seqex_connection_send_with_reply_async (pair.b, payload, SEQEX_SEND_FLAGS_NONE, NULL, late_cb,
+                                          &late);
+  other = util_receive (pair.a, NULL);
+  seqex_message_reply_async (other, payload, SEQEX_SEND_FLAGS_NONE, NULL, NULL, NULL);
+  g_cancellable_cancel (cancellable);
+  wait_until (late.done);
+  g_assert_error (late.error, SEQEX_ERROR, SEQEX_ERROR_CANCELLED_BY_PEER);
+  g_assert_true (seqex_message_get_cancelled (late.message));
+
+  g_clear_error (&late.error);
+  g_clear_object (&late.message);
+  g_clear_object (&other);
+  wait_until (asked.result != NULL);
+  util_outcome_clear (&asked);
   util_pair_free (&pair);
 }
 
@@ -344,6 +416,7 @@ test_timeout (void)
   g_autoptr (SeqexMessage) message = NULL;
   g_autoptr (GError) error = NULL;
   g_auto (Outcome) asked = { 0 };
+  gint64 start = g_get_monotonic_time ();
 
   seqex_connection_set_timeout (pair.a, 50);
   ask (pair.a, "question", NULL, &asked);
@@ -352,6 +425,7 @@ test_timeout (void)
   g_assert_null (util_send_with_reply_finish (&asked, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
   g_assert_nonnull (strstr (error->message, "50 ms"));
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
   wait_until (seqex_message_get_cancelled (message));
   g_clear_object (&message);
   util_outcome_clear (&asked);
@@ -422,6 +496,7 @@ main (int    argc,
   g_test_add_func ("/seqex/cancel/answered", test_answered);
   g_test_add_func ("/seqex/cancel/reply", test_reply);
   g_test_add_func ("/seqex/cancel/after", test_after);
+  g_test_add_func ("/seqex/cancel/overtaken", test_overtaken);
   g_test_add_func ("/seqex/cancel/reset", test_reset);
   g_test_add_func ("/seqex/cancel/receive", test_receive);
   g_test_add_func ("/seqex/cancel/close", test_close);

@@ -172,6 +172,53 @@ test_priority (void)
   util_pair_free (&pair);
 }
 
+typedef struct
+{
+  guint n_connection;
+  guint behind; /* messages of the connection before that of the channel */
+} Fair;
+
+static gboolean
+fair_connection_cb (SeqexConnection *connection,
+                    SeqexMessage    *message,
+                    Fair            *fair)
+{
+  fair->n_connection++;
+  return FALSE;
+}
+
+static gboolean
+fair_channel_cb (SeqexChannel *channel,
+                 SeqexMessage *message,
+                 Fair         *fair)
+{
+  fair->behind = fair->n_connection;
+  return FALSE;
+}
+
+/* However much waits on one channel, the others have their turn. */
+static void
+test_fair (void)
+{
+  const guint n = 500;
+  Pair pair = util_pair_new ();
+  g_autoptr (SeqexChannel) a = seqex_connection_open_channel (pair.a, 1);
+  g_autoptr (SeqexChannel) b = seqex_connection_open_channel (pair.b, 1);
+  g_autoptr (GBytes) payload = util_bytes ("x");
+  Fair fair = { 0 };
+
+  for (guint i = 0; i < n; i++)
+    seqex_connection_send_async (pair.a, payload, SEQEX_SEND_FLAGS_NONE, NULL, NULL, NULL);
+  send_on (a, "x", SEQEX_SEND_FLAGS_NONE);
+  wait_until (seqex_connection_get_queued_bytes (pair.a) == 0);
+  util_run_for (100);
+  g_signal_connect (pair.b, "message", G_CALLBACK (fair_connection_cb), &fair);
+  g_signal_connect (b, "message", G_CALLBACK (fair_channel_cb), &fair);
+  wait_until (fair.n_connection == n);
+  g_assert_cmpuint (fair.behind, <=, 1);
+  util_pair_free (&pair);
+}
+
 static gboolean
 keep_cb (GObject      *object,
          SeqexMessage *message,
@@ -247,6 +294,7 @@ test_timeout (void)
   wait_until (sent.result != NULL);
   g_assert_false (seqex_channel_send_finish (after, sent.result, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_assert_nonnull (strstr (error->message, "20 ms"));
   util_outcome_clear (&sent);
   util_pair_dispose (&pair);
 }
@@ -319,6 +367,7 @@ main (int    argc,
   g_test_add_func ("/seqex/channel/receive", test_receive);
   g_test_add_func ("/seqex/channel/order", test_order);
   g_test_add_func ("/seqex/channel/priority", test_priority);
+  g_test_add_func ("/seqex/channel/fair", test_fair);
   g_test_add_func ("/seqex/channel/serialized", test_serialized);
   g_test_add_func ("/seqex/channel/timeout", test_timeout);
   g_test_add_func ("/seqex/channel/without-connection", test_without_connection);

@@ -109,9 +109,75 @@ static void
 test_late_handler (void)
 {
   Pair pair = util_pair_new ();
+  gint64 start = g_get_monotonic_time ();
 
   g_timeout_add (100, connect_cb, pair.b);
   util_exchange (pair.a, "x");
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
+  util_pair_free (&pair);
+}
+
+typedef struct
+{
+  GSource          source;
+  SeqexConnection *connection;
+  Outcome         *outcome;
+} SendingSource;
+
+static gboolean
+sending_prepare (GSource *source,
+                 int     *timeout)
+{
+  SendingSource *self = (SendingSource *) source;
+  g_autoptr (GBytes) payload = util_bytes ("x");
+
+  *timeout = -1;
+  if (self->connection != NULL)
+    seqex_connection_send_with_reply_async (self->connection, payload, SEQEX_SEND_FLAGS_NONE, NULL,
+                                            util_outcome_cb, self->outcome);
+  self->connection = NULL;
+  return FALSE;
+}
+
+static gboolean
+sending_check (GSource *source)
+{
+  return FALSE;
+}
+
+static gboolean
+sending_dispatch (GSource     *source,
+                  GSourceFunc  callback,
+                  gpointer     user_data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* A call from where the context has already asked the connection whether it is ready. */
+static void
+test_from_prepare (void)
+{
+  static GSourceFuncs funcs = {
+    .prepare = sending_prepare, .check = sending_check, .dispatch = sending_dispatch,
+  };
+  Pair pair = util_pair_new ();
+  GSource *source = g_source_new (&funcs, sizeof (SendingSource));
+  g_autoptr (SeqexMessage) reply = NULL;
+  g_auto (Outcome) asked = { 0 };
+  gint64 start = g_get_monotonic_time ();
+
+  g_signal_connect (pair.b, "message", G_CALLBACK (util_echo_cb), NULL);
+  ((SendingSource *) source)->connection = pair.a;
+  ((SendingSource *) source)->outcome = &asked;
+  g_source_attach (source, NULL);
+  wait_until (asked.result != NULL);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
+  reply = util_send_with_reply_finish (&asked, NULL);
+  util_assert_text (reply, "x");
+  g_source_destroy (source);
+  g_source_unref (source);
+  g_clear_object (&reply);
+  util_outcome_clear (&asked);
   util_pair_free (&pair);
 }
 
@@ -297,6 +363,7 @@ main (int    argc,
   g_test_add_func ("/seqex/context/no-recursion", test_no_recursion);
   g_test_add_func ("/seqex/context/nested-loop", test_nested_loop);
   g_test_add_func ("/seqex/context/late-handler", test_late_handler);
+  g_test_add_func ("/seqex/context/from-prepare", test_from_prepare);
   g_test_add_func ("/seqex/context/blocked-handler", test_blocked_handler);
   g_test_add_func ("/seqex/context/threads", test_threads);
   g_test_add_func ("/seqex/context/other-default", test_other_default);

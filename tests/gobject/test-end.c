@@ -133,7 +133,7 @@ test_close_drains (void)
   util_settle ();
   g_assert_false (util_close (pair.a, &error));
   g_assert_error (error, SEQEX_ERROR, SEQEX_ERROR_FAILED);
-  g_assert_nonnull (strstr (error->message, " 1 message"));
+  g_assert_nonnull (strstr (error->message, "closed: 1"));
   g_clear_error (&error);
 
   g_assert_true (util_send_finish (&sent, &error));
@@ -187,6 +187,44 @@ test_close_answers (void)
   util_outcome_clear (&refused);
   util_outcome_clear (&closed);
   util_pair_free (&pair);
+}
+
+static void
+closed_tally_cb (GObject      *source,
+                 GAsyncResult *result,
+                 gpointer      user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (seqex_connection_send_with_reply_finish (SEQEX_CONNECTION (source), result,
+                                                          &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  (*(guint *) user_data)++;
+}
+
+/* Everybody who waits is told, before the signal. */
+static void
+test_close_tells_all (void)
+{
+  const guint n[] = { 1, 4, 1000 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (n); i++)
+    {
+      Pair pair = util_pair_new ();
+      g_autoptr (GBytes) payload = util_bytes ("x");
+      g_autoptr (GError) error = NULL;
+      g_autofree char *number = g_strdup_printf ("closed: %u", n[i]);
+      guint told = 0;
+
+      for (guint j = 0; j < n[i]; j++)
+        seqex_connection_send_with_reply_async (pair.a, payload, SEQEX_SEND_FLAGS_NONE, NULL,
+                                                closed_tally_cb, &told);
+      g_assert_false (util_close (pair.a, &error));
+      g_assert_cmpuint (told, ==, n[i]);
+      g_assert_error (error, SEQEX_ERROR, SEQEX_ERROR_FAILED);
+      g_assert_nonnull (strstr (error->message, number));
+      util_pair_free (&pair);
+    }
 }
 
 /* Messages that wait are for the program, even after the peer has closed; so is the end, last. */
@@ -333,6 +371,7 @@ main (int    argc,
   g_test_add_func ("/seqex/end/close", test_close);
   g_test_add_func ("/seqex/end/close-drains", test_close_drains);
   g_test_add_func ("/seqex/end/close-answers", test_close_answers);
+  g_test_add_func ("/seqex/end/close-tells-all", test_close_tells_all);
   g_test_add_func ("/seqex/end/closed-with-messages", test_closed_with_messages);
   g_test_add_func ("/seqex/end/restart", test_restart);
   g_test_add_func ("/seqex/end/application-id", test_application_id);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test-util.h"
 
+#include "seqex-connection-private.h"
+
 static void
 test_fresh (void)
 {
@@ -114,6 +116,30 @@ test_pending (void)
   util_run_for (100);
   g_assert_cmpint (seqex_connection_get_state (pair.b), ==, SEQEX_CONNECTION_STATE_CONNECTED);
   g_clear_object (&message);
+  g_assert_finalize_object (pair.b);
+}
+
+static void
+datagram_cb (SeqexConnection *connection,
+             GBytes          *payload,
+             guint           *count)
+{
+  (*count)++;
+}
+
+/* A datagram leaves. */
+static void
+test_pending_datagram (void)
+{
+  Pair pair = util_pair_new ();
+  g_autoptr (GBytes) payload = util_bytes ("x");
+  guint count = 0;
+
+  g_signal_connect (pair.b, "datagram", G_CALLBACK (datagram_cb), &count);
+  g_assert_true (seqex_connection_send_datagram (pair.a, payload, NULL));
+  g_clear_object (&pair.a);
+  wait_until (count == 1);
+  g_object_run_dispose (G_OBJECT (pair.b));
   g_assert_finalize_object (pair.b);
 }
 
@@ -293,6 +319,7 @@ test_messages_in_thread (void)
     }
   g_thread_join (thread);
   g_free (asked);
+  g_assert_cmpuint (g_hash_table_size (seqex_connection_get_driver (pair.b)->taken), ==, 0);
   util_pair_free (&pair);
 }
 
@@ -325,6 +352,7 @@ main (int    argc,
   g_test_add_func ("/seqex/lifetime/dropped-in-signal", test_dropped_in_signal);
   g_test_add_func ("/seqex/lifetime/dropped-in-callback", test_dropped_in_callback);
   g_test_add_func ("/seqex/lifetime/pending", test_pending);
+  g_test_add_func ("/seqex/lifetime/pending-datagram", test_pending_datagram);
   g_test_add_func ("/seqex/lifetime/pending-end", test_pending_end);
   g_test_add_func ("/seqex/lifetime/unheard", test_unheard);
   g_test_add_func ("/seqex/lifetime/dispose", test_dispose);

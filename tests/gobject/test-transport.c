@@ -148,6 +148,23 @@ test_send_errors (Fixture      *fixture,
     }
 }
 
+/* That nobody is there is how a socket tells what became of an earlier datagram: this one is not
+ * lost. */
+static void
+test_refused_once (Fixture      *fixture,
+                   gconstpointer data)
+{
+  g_autoptr (SeqexStatistics) statistics = NULL;
+
+  util_exchange (fixture->pair.a, "x");
+  fixture->fake_a->send_error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED,
+                                                     "No");
+  fixture->fake_a->send_errors = 1;
+  util_exchange (fixture->pair.a, "x");
+  statistics = seqex_connection_get_statistics (fixture->pair.a);
+  g_assert_cmpuint (seqex_statistics_get_send_errors (statistics), ==, 0);
+}
+
 /* A route that carries less than max-datagram-size: what is sent becomes smaller. */
 static void
 test_too_long (Fixture      *fixture,
@@ -476,6 +493,7 @@ main (int    argc,
   ADD ("refuses", test_refuses);
   ADD ("lies", test_lies);
   ADD ("send-errors", test_send_errors);
+  ADD ("refused-once", test_refused_once);
   ADD ("too-long", test_too_long);
   ADD ("much-too-long", test_much_too_long);
   ADD ("receive-errors", test_receive_errors);
