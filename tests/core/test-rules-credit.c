@@ -375,6 +375,59 @@ test_unit_returns_after_the_end (void)
   g_assert_cmpuint (pair->fake.credit_exchanges, ==, 2);
 }
 
+/* What came back in small amounts need not be told, until the peer runs short and nothing more
+ * comes back. */
+static void
+test_told_when_short (void)
+{
+  sqx_config config;
+  g_autoptr (Pair) pair = NULL;
+
+  pair_config (&config, PAIR_A);
+  config.max_message_size = LARGEST;
+  config.byte_window = config.byte_window_max = 2 * WINDOW;
+  config.exchange_credit = 100;
+  pair = pair_new_fake (&config);
+  fake_connect (pair);
+  for (guint i = 0; i < 10; i++)
+    {
+      fake_begin (pair);
+      fake_message (pair, 0, i, SQX_WIRE_FINAL, 0, "");
+      fake_send (pair);
+      pair_drive_for (pair, SQX_SECOND);
+    }
+  g_assert_cmpuint (pair->fake.credit_bytes, ==, 2 * WINDOW);
+  g_assert_cmpuint (pair->fake.credit_exchanges, ==, 100);
+
+  pair->side[PAIR_A].hold_taking = TRUE;
+  fake_whole (pair, 10, 0, 0, LARGEST);
+  fake_whole (pair, 11, 0, 0, LARGEST);
+  pair_drive_for (pair, SQX_SECOND);
+  g_assert_cmpuint (pair->fake.credit_bytes, ==, 2 * WINDOW + 640);
+}
+
+static void
+test_unit_told_when_short (void)
+{
+  sqx_config config;
+  g_autoptr (Pair) pair = NULL;
+
+  pair_config (&config, PAIR_A);
+  config.exchange_credit = 100;
+  pair = pair_new_fake (&config);
+  fake_connect (pair);
+  for (guint i = 0; i < 100; i++)
+    {
+      fake_begin (pair);
+      fake_message (pair, 0, i, i < 10 ? SQX_WIRE_FINAL : 0, 0, "");
+      fake_send (pair);
+      pair_drive_for (pair, SQX_SECOND);
+      if (i < 99)
+        g_assert_cmpuint (pair->fake.credit_exchanges, ==, 100);
+    }
+  g_assert_cmpuint (pair->fake.credit_exchanges, ==, 110);
+}
+
 static void
 test_credit_never_falls (void)
 {
@@ -680,6 +733,8 @@ main (int argc, char *argv[])
   g_test_add_func (R8 "reply-returns-at-delivery", test_reply_returns_at_delivery);
   g_test_add_func (R8 "initial-returns-when-taken", test_initial_returns_when_taken);
   g_test_add_func (R8 "unit-returns-after-the-end", test_unit_returns_after_the_end);
+  g_test_add_func (R8 "told-when-the-peer-is-short", test_told_when_short);
+  g_test_add_func (R8 "unit-told-when-the-peer-is-short", test_unit_told_when_short);
   g_test_add_func (R8 "credit-never-falls", test_credit_never_falls);
   g_test_add_func (R8 "by-priority-then-age", test_priority_then_age);
   g_test_add_func (R8 "no-overtaking", test_no_overtaking);
