@@ -247,10 +247,12 @@ too_many_bytes (sim_hostile *hostile)
   uint64_t sum = 0;
 
   hostile->credit_exchanges = UINT64_MAX;
-  for (uint64_t number = 0; sum <= hostile->credit_bytes; number++)
+  /* What is granted may grow meanwhile, up to the largest window. */
+  for (uint64_t number = 0; sum <= hostile->credit_bytes && hostile->closes == 0; number++)
     {
       send_fragment (hostile, number, total, 0, 1);
       sum += total + SQX_MESSAGE_OVERHEAD;
+      sim_hostile_wait (hostile, 10);
     }
 }
 

@@ -351,6 +351,22 @@ handle_timeout (sim_end *end)
   return true;
 }
 
+/* Bytes sent in the last ten to twenty seconds. */
+static void
+note_sent (sim_end *end,
+           size_t   size)
+{
+  uint64_t now = end->world->now;
+
+  if (now - end->lately > 10 * SIM_SEC)
+    {
+      end->sent_before = now - end->lately > 20 * SIM_SEC ? 0 : end->sent_lately;
+      end->sent_lately = 0;
+      end->lately = now;
+    }
+  end->sent_lately += size;
+}
+
 /* How many datagrams went out. */
 static uint32_t
 transmit (sim_end *end)
@@ -381,6 +397,7 @@ transmit (sim_end *end)
         sim_fail (world, "%c: a storm of datagrams at one instant", (int) ('A' + end->index));
       world->hash = sim_hash_bytes (world->hash, buffer, size);
       world->datagrams++;
+      note_sent (end, size);
       if (world->now != end->last_accepted && world->now != end->last_wish)
         end->quiet_packets++;
       if (world->trace)

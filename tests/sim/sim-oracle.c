@@ -466,7 +466,7 @@ sim_oracle_answer_error (sim_end           *end,
 /* Bounds -------------------------------------------------------------------------------- */
 
 /* A connection's own state and its buffers, what was sent and not acknowledged included. */
-#define MEMORY_CONSTANT UINT64_C (98304)
+#define MEMORY_CONSTANT UINT64_C (262144)
 /* A message that is remembered, on either side, without its payload. */
 #define MEMORY_RECORD   UINT64_C (640)
 
@@ -498,11 +498,9 @@ sim_oracle_memory (sim_end *end)
   sqx_conn_statistics (end->conn, &statistics);
   bound = statistics.byte_window + SQX_EARLY_BYTES + MEMORY_CONSTANT
           + end->records * MEMORY_RECORD;
-  /* What each packet in flight carried: the smallest frame is 4 bytes, its record 24, in a ring
-   * that may be half empty. */
-  bound += 12 * (statistics.bytes_in_flight > end->in_flight ? statistics.bytes_in_flight
-                                                               : end->in_flight);
-  end->in_flight = statistics.bytes_in_flight;
+  /* What each packet in flight, or lost of late, carried: the smallest frame is 4 bytes, its record
+   * 24, in a ring that may be half empty. */
+  bound += 12 * (end->sent_lately + end->sent_before);
   /* Unconfirmed datagrams that the program has not fetched. */
   if (end->peer->program.habits.datagrams > 0)
     bound += SQX_DATAGRAM_QUEUE * (uint64_t) end->config.max_datagram_size;
@@ -584,7 +582,7 @@ sim_oracle_agreed (sim_world *world)
 
       if (message->is_datagram)
         continue;
-      if (message->received == SIM_RECEIVED_OPEN)
+      if (message->received == SIM_RECEIVED_OPEN && !world->weak)
         sim_fail (world, "message %zu was taken and never settled", i);
       if (message->wait == SIM_WAIT_OPEN)
         sim_fail (world, "the wait for message %zu never ends", i);

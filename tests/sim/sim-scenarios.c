@@ -6,5 +6,6 @@ const sim_scenario *const sim_all_scenarios[] = {
   sim_scenarios_random,
   sim_scenarios_families,
   sim_scenarios_attacks,
+  sim_scenarios_costs,
   NULL,
 };

@@ -23,7 +23,7 @@
 #define SIM_CHANNELS 6   /* used by one pair of programs */
 #define SIM_TINY     8   /* messages below this size cannot carry an id */
 #define SIM_SLOTS    32  /* messages of one tiny size at once, per channel */
-#define SIM_ENDS     16  /* in one world */
+#define SIM_ENDS     32  /* in one world */
 
 /* No progress for this long on a network that works again is what "stuck" means. */
 #define SIM_STUCK    (120 * SIM_SEC)
@@ -298,7 +298,9 @@ struct sim_end
   uint64_t      first_unreachable; /* since then; SQX_TIME_NEVER: none */
   uint64_t      accepted;
   uint64_t      records;        /* messages to remember, at most since the last look at memory */
-  uint64_t      in_flight;      /* at that look */
+  uint64_t      sent_lately;    /* bytes since lately, and in as long a time before it */
+  uint64_t      sent_before;
+  uint64_t      lately;
   uint64_t      highest;        /* peak of memory, ever */
   uint64_t      last_wish;      /* the program submitted something */
   uint64_t      quiet_packets;  /* sent at other instants than those two */
@@ -497,6 +499,7 @@ typedef struct
 extern const sim_scenario sim_scenarios_random[];
 extern const sim_scenario sim_scenarios_families[];
 extern const sim_scenario sim_scenarios_attacks[];
+extern const sim_scenario sim_scenarios_costs[];
 extern const sim_scenario *const sim_all_scenarios[];
 
 /* sim-random.c: what random worlds are made of. */
