@@ -220,27 +220,6 @@ other_link (sim_hostile *hostile)
 }
 
 static void
-too_many_exchanges (sim_hostile *hostile)
-{
-  uint64_t most = hostile->credit_exchanges > SQX_EARLY_EXCHANGES ? hostile->credit_exchanges
-                                                                   : SQX_EARLY_EXCHANGES;
-
-  hostile->victim->program.habits.hold = 10000;
-  hostile->victim->program.habits.read_interval = 3600 * SIM_SEC;
-  for (uint64_t number = 0; number <= most; number++)
-    {
-      sim_hostile_begin (hostile);
-      sim_hostile_message (hostile, 0, number, 0, 0, 0, 0, zeros, 1);
-      sim_hostile_send (hostile);
-      if (number == most - 1)
-        {
-          sim_hostile_wait (hostile, SIM_MS);
-          sim_hostile_expect_alive (hostile, "every exchange that was granted");
-        }
-    }
-}
-
-static void
 too_many_bytes (sim_hostile *hostile)
 {
   uint64_t total = hostile->its_hello.max_message_size;
@@ -253,6 +232,33 @@ too_many_bytes (sim_hostile *hostile)
       send_fragment (hostile, number, total, 0, 1);
       sum += total + SQX_MESSAGE_OVERHEAD;
       sim_hostile_wait (hostile, 10);
+    }
+}
+
+static void
+too_many_exchanges (sim_hostile *hostile)
+{
+  uint64_t most = hostile->credit_exchanges > SQX_EARLY_EXCHANGES ? hostile->credit_exchanges
+                                                                   : SQX_EARLY_EXCHANGES;
+
+  /* The least window may be too small for so many: then that is what they break. */
+  if (hostile->credit_bytes < (most + 1) * (1 + SQX_MESSAGE_OVERHEAD))
+    {
+      too_many_bytes (hostile);
+      return;
+    }
+  hostile->victim->program.habits.hold = 10000;
+  hostile->victim->program.habits.read_interval = 3600 * SIM_SEC;
+  for (uint64_t number = 0; number <= most; number++)
+    {
+      sim_hostile_begin (hostile);
+      sim_hostile_message (hostile, 0, number, 0, 0, 0, 0, zeros, 1);
+      sim_hostile_send (hostile);
+      if (number == most - 1)
+        {
+          sim_hostile_wait (hostile, SIM_MS);
+          sim_hostile_expect_alive (hostile, "every exchange that was granted");
+        }
     }
 }
 

@@ -333,6 +333,11 @@ sim_world_run (sim_world *world)
           /* heal() may have woken somebody. */
           if (world->heap_count > 0)
             continue;
+          if (world->weak && !world->closing)
+            {
+              close_all (world);
+              continue;
+            }
           if (!look_whether_done (world))
             sim_fail (world, "stuck: something is open, and nothing is scheduled");
         }
