@@ -78,8 +78,9 @@ run_sparse (sim_world *world)
 
   for (uint64_t i = 0; i < 20000; i++)
     {
-      send_fragment (hostile, sim_rng_below (&world->rng, messages), total,
-                     sim_rng_below (&world->rng, total - 1), 1);
+      uint64_t number = sim_rng_below (&world->rng, messages);
+
+      send_fragment (hostile, number, total, sim_rng_below (&world->rng, total - 1), 1);
       if (i % 500 == 0)
         {
           sim_hostile_wait (hostile, SIM_MS);

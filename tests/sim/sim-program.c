@@ -167,7 +167,8 @@ start_some (sim_world *world,
   program->start_due = false;
   for (uint64_t i = 0; i < habits->burst; i++)
     {
-      uint32_t flags = 0;
+      uint32_t flags = 0, channel;
+      uint64_t size;
 
       if (program->left == 0 || !is_open (end) || program->full
           || (habits->depth > 0 && program->starting >= habits->depth))
@@ -176,9 +177,10 @@ start_some (sim_world *world,
         flags |= SQX_MESSAGE_ORDERED;
       if (sim_rng_chance (&program->rng, habits->final))
         flags |= SQX_MESSAGE_FINAL;
-      if (sim_program_send (end, (uint32_t) sim_rng_below (&program->rng, world->n_channels),
-                            draw_size (end, false), flags) != NULL
-          || !program->full)
+      /* One draw after the other: compilers differ in the order of arguments. */
+      channel = (uint32_t) sim_rng_below (&program->rng, world->n_channels);
+      size = draw_size (end, false);
+      if (sim_program_send (end, channel, size, flags) != NULL || !program->full)
         program->left--;
     }
   sim_program_start_soon (end, sim_rng_below (&program->rng, habits->interval + 1));
