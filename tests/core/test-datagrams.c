@@ -111,6 +111,26 @@ test_pack (void)
 }
 
 static void
+test_drop_larger (void)
+{
+  Queues q;
+
+  queues_set_up (&q);
+  for (guint size = 10; size < 16; size++)
+    queue (&q, size % 2 ? size + 100 : size);
+  queue (&q, 50);
+  queue (&q, 51);
+  g_assert_cmpuint (sqx_datagrams_drop_larger (&q.datagrams, &q.config, 50), ==, 4);
+  g_assert_cmpuint (q.datagrams.n_outgoing, ==, 4);
+  g_assert_cmpint (q.refs, ==, 4);
+  g_assert_cmpuint (sqx_datagrams_next_size (&q.datagrams), ==, 10);
+  g_assert_cmpuint (sqx_datagrams_drop_larger (&q.datagrams, &q.config, 50), ==, 0);
+  g_assert_cmpuint (sqx_datagrams_drop_larger (&q.datagrams, &q.config, 0), ==, 4);
+  g_assert_cmpuint (sqx_datagrams_drop_larger (&q.datagrams, &q.config, 0), ==, 0);
+  g_assert_cmpint (q.refs, ==, 0);
+}
+
+static void
 test_receive (void)
 {
   Queues q;
@@ -166,6 +186,7 @@ main (int    argc,
   g_test_add_func ("/seqex/datagrams/submit", test_submit);
   g_test_add_func ("/seqex/datagrams/no-owner", test_no_owner);
   g_test_add_func ("/seqex/datagrams/pack", test_pack);
+  g_test_add_func ("/seqex/datagrams/drop-larger", test_drop_larger);
   g_test_add_func ("/seqex/datagrams/receive", test_receive);
   g_test_add_func ("/seqex/datagrams/no-memory", test_no_memory);
   return g_test_run ();

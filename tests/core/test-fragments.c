@@ -113,6 +113,40 @@ test_turns (void)
   tear_down (&f);
 }
 
+/* From the most urgent priority to the least; what is cancelled has none. */
+static void
+test_priorities (void)
+{
+  Fixture f;
+  Packed packed;
+
+  set_up (&f);
+  sqx_outgoing_cancel (send_message (&f, 0, 10, 0, "c", NULL), f.now);
+  for (guint priority = SQX_PRIORITIES; priority-- > 0;)
+    {
+      sqx_channel *channel = sqx_session_channel (&f.session, 1 + priority);
+
+      sqx_outgoing_change_priority (&f.session, channel, (uint8_t) priority);
+      send_message (&f, 1 + priority, 10, 0, "a", NULL);
+      g_assert_true (sqx_fragments_due (&f.session));
+    }
+  g_assert_cmpuint (pack_fragments (&f, &packed, PACKET), ==, SQX_PRIORITIES);
+  for (guint priority = 0; priority < SQX_PRIORITIES; priority++)
+    assert_fragment (&packed, priority, 1 + priority, 0, 0, 10);
+  packed_clear (&packed);
+
+  /* Each alone is a reason to send. */
+  for (guint priority = 0; priority < SQX_PRIORITIES; priority++)
+    {
+      g_assert_false (sqx_fragments_due (&f.session));
+      send_message (&f, 1 + priority, 10, 0, "b", NULL);
+      g_assert_true (sqx_fragments_due (&f.session));
+      pack_fragments (&f, &packed, PACKET);
+      packed_clear (&packed);
+    }
+  tear_down (&f);
+}
+
 /* Every byte goes out once, in order. */
 static void
 test_whole (void)
@@ -295,6 +329,9 @@ test_lost_first (void)
   g_assert_cmpuint (f.statistics.bytes_resent, ==, 150);
   assert_sound (&f);
   packed_clear (&packed);
+  /* Those that wait to be sent again go with the message. */
+  lose_bytes (&f, 200, 100);
+  lose_bytes (&f, 500, 50);
   tear_down (&f);
 }
 
@@ -415,6 +452,7 @@ test_no_memory (void)
 
   f.session.out_of_memory = false;
   lose_bytes (&f, 100, 10);
+  g_assert_false (f.session.out_of_memory);
   fail_count = 1;
   lose_bytes (&f, 200, 10);
   g_assert_cmpuint (fail_count, ==, 0);
@@ -427,7 +465,7 @@ test_no_memory (void)
   ack_bytes (&f, 150, 10);
   g_assert_true (f.session.out_of_memory);
   fail_count = 0;
-  tear_down (&f);
+  tear_down_failed (&f);
 }
 
 /* Cancels ------------------------------------------------------------------------------ */
@@ -509,6 +547,7 @@ main (int    argc,
   g_test_add_func ("/seqex/fragments/nothing", test_nothing);
   g_test_add_func ("/seqex/fragments/flags", test_flags);
   g_test_add_func ("/seqex/fragments/turns", test_turns);
+  g_test_add_func ("/seqex/fragments/priorities", test_priorities);
   g_test_add_func ("/seqex/fragments/whole", test_whole);
   g_test_add_func ("/seqex/fragments/cutting", test_cutting);
   g_test_add_func ("/seqex/fragments/small-fits", test_small_fits);

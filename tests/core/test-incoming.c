@@ -154,7 +154,7 @@ test_no_memory_delivered (void)
   g_assert_cmpint (message (&f, 0, 3, 0, 0, 0), ==, SQX_OK);
   g_assert_cmpuint (fail_count, ==, 0);
   g_assert_true (f.session.out_of_memory);
-  tear_down (&f);
+  tear_down_failed (&f);
 }
 
 static void
@@ -456,8 +456,8 @@ test_cancel_answered (void)
   g_assert_cmpstr (pop_end (&f, SQX_END_CANCELLED), ==, "waiting");
   g_assert_cmpint (incoming (&f, 0, 0)->state, ==, SQX_INCOMING_ENDED);
   cancel (&f, 0, 1, false, 0, 100);
-  cancel (&f, 0, 1, false, 0, 100);
   g_assert_cmpuint (pop_cancelled (&f), ==, 1);
+  cancel (&f, 0, 1, false, 0, 100);
   assert_no_event (&f);
   g_assert_cmpint (incoming (&f, 0, 1)->state, ==, SQX_INCOMING_TAKEN);
   g_assert_true (incoming (&f, 0, 1)->answer->cancelling);
@@ -487,6 +487,46 @@ test_cancel_reply (void)
   assert_no_event (&f);
   g_assert_cmpuint (f.session.open_outgoing, ==, 1);
   g_assert_cmpuint (f.session.held, ==, 0);
+  tear_down (&f);
+}
+
+/* In a chain of the peer: its unit goes back when the end of the cancelled reply is settled. */
+static void
+test_cancel_reply_chain (void)
+{
+  Fixture f;
+
+  set_up (&f);
+  message (&f, 0, 0, 0, 0, 100);
+  pop_message (&f);
+  take (&f, 0);
+  send_message (&f, 0, 10, 0, "r", incoming (&f, 0, 0));
+  cancel (&f, 0, 1, true, 0, 100);
+  pop_end (&f, SQX_END_CANCELLED);
+  g_assert_null (incoming (&f, 0, 0));
+  g_assert_cmpuint (f.session.credit.exchanges_returned, ==, 0);
+  assert_sound (&f);
+  flush (&f);
+  g_assert_cmpuint (f.session.credit.exchanges_returned, ==, 1);
+  g_assert_cmpuint (f.session.open_incoming, ==, 0);
+  tear_down (&f);
+}
+
+/* The reply is taken back, and then the program gives up the wait that it had answered. */
+static void
+test_cancel_reply_and_wait (void)
+{
+  Fixture f;
+  sqx_outgoing *sent;
+
+  set_up (&f);
+  sent = send_message (&f, 0, 10, 0, "a", NULL);
+  message (&f, 0, 0, SQX_WIRE_REPLY, 0, 100);
+  cancel (&f, 0, 0, true, 0, 100);
+  flush (&f);
+  g_assert_null (incoming (&f, 0, 0));
+  sqx_outgoing_cancel (sent, f.now);
+  assert_no_event (&f);
   tear_down (&f);
 }
 
@@ -532,6 +572,27 @@ test_detach (void)
     }
 }
 
+/* What was held back can be taken when nobody can answer any more. */
+static void
+test_detach_serialized (void)
+{
+  Fixture f;
+  sqx_channel *one;
+
+  set_up (&f);
+  one = sqx_session_channel (&f.session, 1);
+  sqx_session_open_channel (&f.session, one);
+  one->serialized = true;
+  message (&f, 1, 0, SQX_WIRE_ORDERED, 0, 10);
+  message (&f, 1, 1, SQX_WIRE_ORDERED, 0, 10);
+  pop_message (&f);
+  take (&f, 1);
+  g_assert_null (sqx_handover_next (one));
+  sqx_session_detach (&f.session, SQX_ERR_PEER_CLOSED, false);
+  g_assert_cmpuint (take (&f, 1), ==, 1);
+  sqx_session_clear (&f.session);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -557,6 +618,9 @@ main (int    argc,
   g_test_add_func ("/seqex/incoming/cancel-taken", test_cancel_taken);
   g_test_add_func ("/seqex/incoming/cancel-answered", test_cancel_answered);
   g_test_add_func ("/seqex/incoming/cancel-reply", test_cancel_reply);
+  g_test_add_func ("/seqex/incoming/cancel-reply-chain", test_cancel_reply_chain);
+  g_test_add_func ("/seqex/incoming/cancel-reply-and-wait", test_cancel_reply_and_wait);
   g_test_add_func ("/seqex/incoming/detach", test_detach);
+  g_test_add_func ("/seqex/incoming/detach-serialized", test_detach_serialized);
   return g_test_run ();
 }

@@ -45,6 +45,8 @@ test_submit (void)
   g_assert_cmpuint (f.session.open_outgoing, ==, 2);
   g_assert_cmpuint (f.statistics.messages_sent, ==, 2);
   g_assert_cmpuint (f.statistics.exchanges_started, ==, 2);
+  g_assert_cmpuint (f.session.credit.bytes_begun, ==, 100 + 2 * SQX_MESSAGE_OVERHEAD);
+  g_assert_cmpuint (f.session.credit.exchanges_begun, ==, 2);
   tear_down (&f);
 }
 
@@ -86,7 +88,7 @@ test_no_memory (void)
   g_assert_cmpuint (fail_count, ==, 0);
   g_assert_cmpuint (f.session.queued, ==, 1);
   g_assert_true (f.session.out_of_memory);
-  tear_down (&f);
+  tear_down_failed (&f);
 }
 
 /* By priority, replies first, then by age; a number for each in its channel. */
@@ -187,11 +189,14 @@ test_check_sizes (void)
 
   set_up_unknown (&f);
   f.session.credit.exchanges_limit = 0;
+  sqx_outgoing_change_priority (&f.session, sqx_session_channel (&f.session, 1), 0);
+  submit (&f, 1, MAX_MESSAGE + 1, 0, "urgent", NULL);
   submit (&f, 0, MAX_MESSAGE + 1, 0, "large", NULL);
   fits = submit (&f, 0, MAX_MESSAGE, 0, "fits", NULL);
   submit (&f, 18, 10, 0, "eighteen", NULL);
   submit (&f, 17, 10, 0, "seventeen", NULL);
   sqx_session_peer_known (&f.session, MAX_MESSAGE, WINDOW, 100, 18);
+  g_assert_cmpstr (pop_failed (&f, SQX_ERR_TOO_LARGE), ==, "urgent");
   g_assert_cmpstr (pop_failed (&f, SQX_ERR_TOO_LARGE), ==, "large");
   g_assert_cmpstr (pop_failed (&f, SQX_ERR_INVALID), ==, "eighteen");
   assert_no_event (&f);
@@ -262,6 +267,28 @@ test_replied (void)
   g_assert_cmpuint (reply.flags, ==, SQX_MESSAGE_REPLY);
   g_assert_cmpuint (f.session.taken, ==, 1);
   free (reply.data);
+  tear_down (&f);
+}
+
+/* A chain: the reply settles what was answered, and its unit goes on to the reply. */
+static void
+test_replied_chain (void)
+{
+  Fixture f;
+  sqx_message reply;
+
+  set_up (&f);
+  send_message (&f, 1, 10, 0, "a", taken (&f, 1, 0));
+  g_assert_cmpint (message (&f, 1, 1, SQX_WIRE_REPLY, 0, 10), ==, SQX_OK);
+  g_assert_null (incoming (&f, 1, 0));
+  g_assert_true (incoming (&f, 1, 1)->peer_started);
+  g_assert_cmpuint (f.session.credit.exchanges_returned, ==, 0);
+  assert_sound (&f);
+  g_assert_cmpstr (pop_reply (&f, &reply), ==, "a");
+  free (reply.data);
+  sqx_handover_end (incoming (&f, 1, 1), f.now, SQX_END_ENDED);
+  flush (&f);
+  g_assert_cmpuint (f.session.credit.exchanges_returned, ==, 1);
   tear_down (&f);
 }
 
@@ -405,11 +432,31 @@ test_cancel_answer (void)
   /* Begun: cancelled at the peer, and told when its end comes. */
   reply = send_message (&f, 1, 10, 0, "s", asked);
   sqx_outgoing_cancel_answer (reply);
+  g_assert_false (sqx_list_empty (&f.session.cancels));
+  flush (&f);
   sqx_outgoing_cancel_answer (reply);
+  g_assert_true (sqx_list_empty (&f.session.cancels));
   assert_no_event (&f);
   g_assert_true (asked->answer == reply);
   end_run (&f, 1, SQX_END_CANCELLED, 0, 1);
   g_assert_cmpstr (pop_end (&f, SQX_END_CANCELLED), ==, "s");
+  tear_down (&f);
+}
+
+/* The program had its word already: nobody else remembers the record. */
+static void
+test_cancel_answer_told (void)
+{
+  Fixture f;
+  sqx_outgoing *reply;
+
+  set_up (&f);
+  reply = submit (&f, 1, 10, 0, "r", taken (&f, 1, 0));
+  sqx_outgoing_close (&f.session);
+  pop_failed (&f, SQX_ERR_CLOSED);
+  sqx_outgoing_cancel_answer (reply);
+  assert_no_event (&f);
+  g_assert_cmpuint (f.session.queued, ==, 0);
   tear_down (&f);
 }
 
@@ -447,18 +494,23 @@ test_close (void)
   set_up (&f);
   send_message (&f, 0, 10, 0, "begun", NULL);
   send_message (&f, 0, 10, SQX_MESSAGE_FINAL, "final", NULL);
+  send_message (&f, 0, 10, 0, "second", NULL);
   send_message (&f, 1, 10, 0, "reply", taken (&f, 1, 0));
   f.session.credit.bytes_limit = 0;
+  sqx_outgoing_change_priority (&f.session, sqx_session_channel (&f.session, 3), 0);
+  submit (&f, 3, 10, 0, "urgent", NULL);
   submit (&f, 2, 10, 0, "waiting", NULL);
   submit (&f, 2, 10, SQX_MESSAGE_FINAL, "waiting-final", NULL);
   waiting_reply = submit (&f, 1, 10, 0, "waiting-reply", taken (&f, 1, 1));
   submit (&f, 1, 10, SQX_MESSAGE_FINAL, "last-reply", taken (&f, 1, 2));
 
   sqx_outgoing_close (&f.session);
+  g_assert_cmpstr (pop_failed (&f, SQX_ERR_CLOSED), ==, "urgent");
   g_assert_cmpstr (pop_failed (&f, SQX_ERR_CLOSED), ==, "waiting");
   g_assert_cmpstr (pop_failed (&f, SQX_ERR_CLOSED), ==, "waiting-final");
   g_assert_cmpstr (pop_failed (&f, SQX_ERR_CLOSED), ==, "waiting-reply");
   g_assert_cmpstr (pop_failed (&f, SQX_ERR_CLOSED), ==, "begun");
+  g_assert_cmpstr (pop_failed (&f, SQX_ERR_CLOSED), ==, "second");
   g_assert_cmpstr (pop_failed (&f, SQX_ERR_CLOSED), ==, "reply");
   assert_no_event (&f);
   /* The replies are still owed, and so is the receipt of what is final. */
@@ -476,9 +528,10 @@ static void
 test_change_priority (void)
 {
   Fixture f;
-  sqx_outgoing *first, *second, *third, *fourth;
+  sqx_outgoing *first, *second, *third, *fourth, *reply;
 
   set_up (&f);
+  reply = submit (&f, 1, 10, 0, "r", taken (&f, 1, 0));
   f.session.credit.exchanges_limit = 0;
   sqx_outgoing_change_priority (&f.session, sqx_session_channel (&f.session, 2), 1);
   first = submit (&f, 1, 10, 0, "1", NULL);
@@ -489,6 +542,7 @@ test_change_priority (void)
   sqx_outgoing_change_priority (&f.session, f.session.channels[1], 1);
   sqx_outgoing_change_priority (&f.session, f.session.channels[1], 1);
   assert_sound (&f);
+  g_assert_true (f.session.waiting[1][0].next == &reply->node);
   g_assert_true (f.session.waiting[1][1].next == &first->node);
   g_assert_true (first->node.next == &second->node);
   g_assert_true (second->node.next == &third->node);
@@ -533,6 +587,7 @@ main (int    argc,
   g_test_add_func ("/seqex/outgoing/ended", test_ended);
   g_test_add_func ("/seqex/outgoing/ended-settles", test_ended_settles);
   g_test_add_func ("/seqex/outgoing/replied", test_replied);
+  g_test_add_func ("/seqex/outgoing/replied-chain", test_replied_chain);
   g_test_add_func ("/seqex/outgoing/replied-in-vain", test_replied_in_vain);
   g_test_add_func ("/seqex/outgoing/cancel-waiting", test_cancel_waiting);
   g_test_add_func ("/seqex/outgoing/cancel-waiting-reply", test_cancel_waiting_reply);
@@ -540,6 +595,7 @@ main (int    argc,
   g_test_add_func ("/seqex/outgoing/cancel-with-event", test_cancel_with_event);
   g_test_add_func ("/seqex/outgoing/cancel-detached", test_cancel_detached);
   g_test_add_func ("/seqex/outgoing/cancel-answer", test_cancel_answer);
+  g_test_add_func ("/seqex/outgoing/cancel-answer-told", test_cancel_answer_told);
   g_test_add_func ("/seqex/outgoing/told-once", test_told_once);
   g_test_add_func ("/seqex/outgoing/close", test_close);
   g_test_add_func ("/seqex/outgoing/change-priority", test_change_priority);
