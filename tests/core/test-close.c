@@ -545,6 +545,29 @@ test_commands_after_close (void)
   sqx_conn_release (conn, &message->id);
 }
 
+/* Nobody can open it again. */
+static void
+test_new_peer_after_close (void)
+{
+  g_autoptr (Pair) pair = pair_new_fake (NULL);
+
+  fake_connect (pair);
+  fake_close (pair, 0, "", 0);
+  fake_forget (pair);
+  pair->fake.epoch++;
+  for (guint i = 0; i < 2; i++)
+    {
+      fake_begin (pair);
+      fake_hello (pair);
+      fake_message (pair, 0, 0, 0, 0, "x");
+      fake_send (pair);
+      g_assert_cmpuint (pair_counters (pair, PAIR_A)->after_close, ==, i + 1);
+      pair_drive_for (pair, 20 * SQX_SECOND);
+    }
+  g_assert_cmpuint (pair->fake.seen->len, ==, 0);
+  g_assert_cmpuint (pair_n_taken (pair, PAIR_A), ==, 0);
+}
+
 static void
 test_strings (void)
 {
@@ -600,6 +623,7 @@ main (int argc, char *argv[])
   g_test_add_func (C "each-packet-lost", test_each_packet_lost);
   g_test_add_func (C "free-at-any-time", test_free_at_any_time);
   g_test_add_func (C "commands-after-close", test_commands_after_close);
+  g_test_add_func (C "new-peer-after-close", test_new_peer_after_close);
   g_test_add_func (C "strings", test_strings);
 
   return g_test_run ();

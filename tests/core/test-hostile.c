@@ -163,6 +163,7 @@ test_peer_is_told (void)
                    fake_last (pair, SQX_FRAME_CLOSE)->close.size,
                    pair->side[PAIR_A].closing.event.reason_text,
                    strlen (pair->side[PAIR_A].closing.event.reason_text));
+  g_assert_true (g_str_has_prefix (pair->side[PAIR_A].closing.event.reason_text, "end of"));
   g_assert_cmpint (sqx_conn_state (pair->side[PAIR_A].conn), ==, SQX_STATE_CLOSING);
 }
 

@@ -505,6 +505,8 @@ test_application (gconstpointer data)
       g_assert_cmpuint (closed->code, ==, SQX_CLOSE_APPLICATION_MISMATCH);
       g_assert_nonnull (strstr (closed->reason_text, "org.example.Ours"));
       g_assert_nonnull (strstr (closed->reason_text, theirs));
+      g_assert_nonnull (strstr (closed->reason_text, "\", not \""));
+      g_assert_true (g_str_has_suffix (closed->reason_text, "\""));
       g_assert_cmpuint (pair_n_taken (pair, i), ==, 0);
     }
 }
