@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Runs a fuzz target over the files of a corpus, without a fuzzer: what was found once stays found.
- * TAP output, one case a file. Then the same inputs again, each mutated a fixed number of times
+ * TAP output, one case a file. Then the same inputs again, each mutated a given number of times
  * with a printed seed, so that the target's own checks are exercised on every machine.
  */
 #include <glib.h>
@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
-static guint mutations = 200;
+static guint mutations;
 static guint seed;
 
 static void
@@ -66,7 +66,8 @@ main (int    argc,
   GDir *dir;
 
   g_test_init (&argc, &argv, NULL);
-  g_assert_cmpint (argc, ==, 2);
+  g_assert_cmpint (argc, ==, 3);
+  mutations = (guint) g_ascii_strtoull (argv[2], NULL, 10);
   seed = given ? (guint) g_ascii_strtoull (given, NULL, 10) : 1;
   g_test_message ("SEQEX_FUZZ_SEED=%u, %u mutations of each file", seed, mutations);
 
