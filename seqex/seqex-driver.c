@@ -103,10 +103,10 @@ hold (SeqexDriver *self,
     g_object_unref (self->connection);
 }
 
-/* As long as something is open, so that what the program has begun goes on, and what it has answered
- * arrives, when it drops the connection; and until the last acknowledgement has left, so that the
- * peer does not go on asking. A message for which nobody listens is not a reason: nobody could come
- * to take it. */
+/* As long as something is open, so that what the program has begun goes on, and what it has
+ * answered arrives, when it drops the connection; and until the last acknowledgement has left, so
+ * that the peer does not go on asking. A message for which nobody listens is not a reason: nobody
+ * could come to take it. */
 static gboolean
 is_busy (SeqexDriver *self)
 {
@@ -241,16 +241,19 @@ seqex_driver_fail (SeqexDriver *self,
   SEQEX_NOTE (STATE, "%p: fails: %s", self->connection, failure->message);
 
   close_transport (self);
-  if (self->failure == NULL)
-    self->failure = failure;
-  else
-    g_error_free (failure);
+  self->ready = TRUE;
+  /* Nobody minds a transport that goes after the end. */
+  if (self->closed || self->failure != NULL)
+    {
+      g_error_free (failure);
+      return;
+    }
 
+  self->failure = failure;
   if (self->core != NULL)
     sqx_conn_abort (self->core, seqex_driver_now (), SQX_CLOSE_INTERNAL_ERROR, NULL);
   else
     self->closed = TRUE;
-  self->ready = TRUE;
 }
 
 /* Errors that do not go away. */
@@ -352,8 +355,8 @@ shrink_datagrams (SeqexDriver *self,
       }
 }
 
-/* A datagram is not going to be sent: too long for the route, forbidden, no memory … It is lost, and
- * the core deals with that. */
+/* A datagram is not going to be sent: too long for the route, forbidden, no memory … It is lost,
+ * and the core deals with that. */
 static void
 lose_datagram (SeqexDriver *self,
                GError      *error)

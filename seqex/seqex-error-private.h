@@ -17,8 +17,8 @@ GError *seqex_error_from_result (sqx_result    result,
 /* What the sender of a message is told when it was answered by an end. */
 GError *seqex_error_from_end    (sqx_end_reason reason);
 
-/* Why a connection is closed, NULL after an orderly close. @event is a SQX_EVENT_CLOSED; @send_error
- * is what the transport said last, or NULL. */
+/* Why a connection is closed, NULL after an orderly close. @event is a SQX_EVENT_CLOSED;
+ * @send_error is what the transport said last, or NULL. */
 GError *seqex_error_from_closed (const sqx_event *event,
                                  const GError    *send_error);
 

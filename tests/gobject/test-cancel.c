@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test-util.h"
 
+#include "seqex-connection-private.h"
+
 /* Sends @text, with a cancellable, to where somebody receives it. */
 static void
 ask (SeqexConnection *connection,
@@ -90,6 +92,7 @@ test_taken (void)
   assert_cancelled (&asked);
   wait_until (seqex_message_get_cancelled (message));
   g_assert_cmpuint (count, ==, 1);
+  g_assert_cmpuint (g_hash_table_size (seqex_connection_get_driver (pair.b)->taken), ==, 0);
 
   g_assert_false (util_reply (message, "answer", &error));
   g_assert_error (error, SEQEX_ERROR, SEQEX_ERROR_CANCELLED_BY_PEER);
@@ -415,17 +418,27 @@ test_timeout (void)
   Pair pair = util_pair_new ();
   g_autoptr (SeqexMessage) message = NULL;
   g_autoptr (GError) error = NULL;
+  g_auto (Outcome) before = { 0 };
   g_auto (Outcome) asked = { 0 };
-  gint64 start = g_get_monotonic_time ();
+  gint64 start;
 
-  seqex_connection_set_timeout (pair.a, 50);
+  /* So that no other timer wakes the connection in time. */
+  ask (pair.a, "before", NULL, &before);
+  seqex_message_end (message = util_receive (pair.b, NULL));
+  g_clear_object (&message);
+  wait_until (before.result != NULL);
+  util_outcome_clear (&before);
+  util_run_for (100);
+
+  start = g_get_monotonic_time ();
+  seqex_connection_set_timeout (pair.a, 200);
   ask (pair.a, "question", NULL, &asked);
   message = util_receive (pair.b, NULL);
   wait_until (asked.result != NULL);
   g_assert_null (util_send_with_reply_finish (&asked, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
-  g_assert_nonnull (strstr (error->message, "50 ms"));
-  g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
+  g_assert_nonnull (strstr (error->message, "200 ms"));
+  g_assert_cmpint (g_get_monotonic_time () - start, <, G_USEC_PER_SEC);
   wait_until (seqex_message_get_cancelled (message));
   g_clear_object (&message);
   util_outcome_clear (&asked);

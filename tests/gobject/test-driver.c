@@ -166,6 +166,41 @@ test_same_wake (void)
   g_assert_finalize_object (b);
 }
 
+static gboolean
+leave_cb (SeqexConnection *connection,
+          SeqexMessage    *message,
+          gboolean        *called)
+{
+  *called = TRUE;
+  return FALSE;
+}
+
+/* So does the end of a message that was handed over. */
+static void
+test_end_in_same_wake (void)
+{
+  FakeTransport *a, *b;
+  Pair pair;
+  g_autoptr (GBytes) payload = util_bytes ("x");
+  gboolean called = FALSE;
+
+  fake_transport_new_pair (&a, &b);
+  pair.a = seqex_connection_new_for_transport (G_DATAGRAM_BASED (a));
+  pair.b = seqex_connection_new_for_transport (G_DATAGRAM_BASED (b));
+  g_signal_connect (pair.b, "message", G_CALLBACK (leave_cb), &called);
+  for (guint i = 0; i < 3; i++)
+    {
+      seqex_connection_send_async (pair.a, payload, SEQEX_SEND_FLAGS_NONE, NULL, NULL, NULL);
+      for (called = FALSE, b->n_sent = 0; !called;)
+        g_main_context_iteration (NULL, TRUE);
+      g_assert_cmpuint (b->n_sent, >=, 1);
+      util_run_for (100);
+    }
+  util_pair_free (&pair);
+  g_assert_finalize_object (a);
+  g_assert_finalize_object (b);
+}
+
 /* Nobody there --------------------------------------------------------------------------- */
 
 /* The network says at once that nobody listens, but the peer may be starting. */
@@ -260,6 +295,7 @@ main (int    argc,
   g_test_add_func ("/seqex/driver/bounded", test_bounded);
   g_test_add_func ("/seqex/driver/batches", test_batches);
   g_test_add_func ("/seqex/driver/same-wake", test_same_wake);
+  g_test_add_func ("/seqex/driver/end-in-same-wake", test_end_in_same_wake);
   g_test_add_func ("/seqex/driver/unreachable-at-first", test_unreachable_at_first);
   g_test_add_func ("/seqex/driver/unreachable", test_unreachable);
 

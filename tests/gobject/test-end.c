@@ -227,6 +227,55 @@ test_close_tells_all (void)
     }
 }
 
+static void
+nothing_cb (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (seqex_connection_receive_finish (SEQEX_CONNECTION (source), result, &error));
+  g_assert_no_error (error);
+  (*(guint *) user_data)++;
+}
+
+static void
+test_close_tells_receivers (void)
+{
+  const guint n = 1000;
+  Pair pair = util_pair_new ();
+  gint64 start = g_get_monotonic_time ();
+  guint told = 0;
+
+  for (guint i = 0; i < n; i++)
+    seqex_connection_receive_async (pair.a, NULL, nothing_cb, &told);
+  g_assert_true (util_close (pair.a, NULL));
+  g_assert_cmpuint (told, ==, n);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
+  util_pair_free (&pair);
+}
+
+/* The program closes the socket after the connection. */
+static void
+test_socket_after_close (void)
+{
+  Pair pair = util_pair_new ();
+  g_autoptr (GError) error = NULL;
+  Life life = { 0 };
+
+  life_watch (&life, pair.a);
+  g_signal_connect (pair.b, "message", G_CALLBACK (util_echo_cb), NULL);
+  util_exchange (pair.a, "x");
+  g_assert_true (util_close (pair.a, NULL));
+  g_socket_close (seqex_connection_get_socket (pair.a), NULL);
+  util_run_for (50);
+  g_assert_false (util_send (pair.a, "x", &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  g_assert_cmpuint (life.closed, ==, 1);
+  util_pair_free (&pair);
+  life_clear (&life);
+}
+
 /* Messages that wait are for the program, even after the peer has closed; so is the end, last. */
 static void
 test_closed_with_messages (void)
@@ -372,6 +421,8 @@ main (int    argc,
   g_test_add_func ("/seqex/end/close-drains", test_close_drains);
   g_test_add_func ("/seqex/end/close-answers", test_close_answers);
   g_test_add_func ("/seqex/end/close-tells-all", test_close_tells_all);
+  g_test_add_func ("/seqex/end/close-tells-receivers", test_close_tells_receivers);
+  g_test_add_func ("/seqex/end/socket-after-close", test_socket_after_close);
   g_test_add_func ("/seqex/end/closed-with-messages", test_closed_with_messages);
   g_test_add_func ("/seqex/end/restart", test_restart);
   g_test_add_func ("/seqex/end/application-id", test_application_id);
