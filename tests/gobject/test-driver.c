@@ -191,7 +191,9 @@ test_end_in_same_wake (void)
   for (guint i = 0; i < 3; i++)
     {
       seqex_connection_send_async (pair.a, payload, SEQEX_SEND_FLAGS_NONE, NULL, NULL, NULL);
-      for (called = FALSE, b->n_sent = 0; !called;)
+      called = FALSE;
+      b->n_sent = 0;
+      while (!called)
         g_main_context_iteration (NULL, TRUE);
       g_assert_cmpuint (b->n_sent, >=, 1);
       util_run_for (100);
