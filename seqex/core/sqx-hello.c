@@ -167,7 +167,7 @@ bool
 sqx_utf8_valid (const uint8_t *data,
                 size_t         size)
 {
-  const uint8_t *end = data + size;
+  const uint8_t *end = size > 0 ? data + size : data;
 
   while (data < end)
     {
