@@ -102,7 +102,9 @@ pack_fragment (sqx_session  *session,
       header.size = end - offset;
     }
   if (sqx_packet_full (packet) || !is_worth_cutting (packet, header.size) ||
-      !sqx_write_message (&packet->writer, &header, header.size > 0 ? message->payload.data + header.offset : NULL, &written))
+      !sqx_write_message (&packet->writer, &header,
+                          header.size > 0 ? message->payload.data + header.offset : NULL,
+                          &written))
     return false;
 
   end = offset + (message->size > 0 ? written : 1);
