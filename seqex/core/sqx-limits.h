@@ -28,6 +28,16 @@
 #define SQX_DATAGRAM_MAX        65507u /* largest UDP payload over IPv4 */
 #define SQX_DATAGRAM_QUEUE      64u    /* unconfirmed datagrams waiting, each way */
 
+/* Handshake and keys ------------------------------------------------------------------ */
+
+#define SQX_NOISE_PAYLOAD_MAX   1024u  /* of one handshake message; HELLO or CLOSE fits */
+/* RFC 9001 appendix B.1.1: what AES-256-GCM may seal with one key, whatever the packets' size. */
+#define SQX_KEYS_SEAL_MAX       (UINT64_C (1) << 23)
+#define SQX_KEYS_SEAL_DUE       (UINT64_C (1) << 22) /* an update becomes due, with either cipher */
+/* RFC 9001 section 6.6: 2^36 for ChaCha20-Poly1305; AES-GCM could take more. */
+#define SQX_KEYS_FORGED_MAX     (UINT64_C (1) << 36)
+#define SQX_KEYS_NUMBER_MAX     SQX_VARINT_MAX /* the last packet number: an ACK must carry it */
+
 /* Messages and credit (design rule 8) ------------------------------------------------- */
 
 #define SQX_MESSAGE_OVERHEAD      64u  /* byte credit that a message costs beyond its length */
@@ -64,6 +74,35 @@
 
 #define SQX_PACKET_RECORDS        512u /* frames in one packet that are tracked, at most */
 #define SQX_FRAGMENT_LEAST        64u  /* a message is not cut into pieces smaller than this */
+
+/* Handshake and endpoint (design section 6) ------------------------------------------- */
+
+#define SQX_VERSION               1u   /* of the protocol */
+#define SQX_KEY_SIZE              32u
+#define SQX_TAG_SIZE              16u  /* of the AEAD */
+#define SQX_COOKIE_SIZE           32u
+#define SQX_DATA_HEADER           9u   /* type, destination id, packet number */
+#define SQX_INIT_MIN              1200u /* an INIT is padded to this, so that answers are smaller */
+#define SQX_HANDSHAKE_PACKET_MAX  1200u /* INIT, ACCEPT, CONFIRM as this side makes them */
+#define SQX_EARLY_DATA            4u   /* DATA kept until the keys are known */
+#define SQX_CONNECTIONS_DEFAULT   16384u
+#define SQX_CONNECTIONS_MAX       1048576u
+#define SQX_HALF_OPEN_DEFAULT     128u
+#define SQX_HALF_OPEN_MAX         65536u
+#define SQX_HALF_OPEN_HOST_DEFAULT 4u
+#define SQX_RETRY_THRESHOLD       32u  /* half-open handshakes */
+#define SQX_HALF_OPEN_LIFE        (10 * SQX_SECOND)
+#define SQX_COOKIE_LIFE           (60 * SQX_SECOND) /* of its secret; the one before is still accepted */
+#define SQX_ANSWER_RATE           1000u /* RETRY, VERSION and RESET a second, each */
+#define SQX_HANDSHAKE_RESEND      (500 * SQX_MILLISECOND) /* first time; doubles … */
+#define SQX_HANDSHAKE_RESEND_MAX  (4 * SQX_SECOND)        /* … up to this */
+#define SQX_HANDSHAKE_DEFAULT     (10 * SQX_SECOND) /* time for a whole handshake */
+#define SQX_SIMULTANEOUS_PAUSE    (1 * SQX_SECOND)  /* of own resends, when the peer's INIT goes first */
+#define SQX_AUTHORIZE_MAX         16u  /* questions to the program at a time */
+#define SQX_AUTHORIZE_LIFE        (60 * SQX_SECOND)
+#define SQX_RECONNECT_FIRST       (1 * SQX_SECOND)  /* pause between attempts; doubles … */
+#define SQX_RECONNECT_MAX         (30 * SQX_SECOND) /* … up to this; a quarter of it is random */
+#define SQX_SESSION_ID_SIZE       16u
 
 /* Recovery (RFC 9002) ----------------------------------------------------------------- */
 
