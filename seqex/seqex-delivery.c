@@ -178,6 +178,9 @@ take_event (SeqexDriver *self,
     case SQX_EVENT_CONNECTED:
     case SQX_EVENT_MESSAGE:
     case SQX_EVENT_WRITABLE:
+    case SQX_EVENT_AUTHORIZE:
+    case SQX_EVENT_RECONNECTING:
+    case SQX_EVENT_MOVED:
       /* The core's getters are looked at in every wake. */
       break;
     }

@@ -41,6 +41,9 @@ is_failure (sqx_result result)
     case SQX_ERR_PROTOCOL:
     case SQX_ERR_APPLICATION_MISMATCH:
     case SQX_ERR_PEER_CLOSED:
+    case SQX_ERR_REFUSED:
+    case SQX_ERR_UNTRUSTED:
+    case SQX_ERR_VERSION:
       return TRUE;
 
     case SQX_OK:
@@ -82,11 +85,16 @@ seqex_error_from_result (sqx_result    result,
       return new_error (SEQEX_ERROR_PROTOCOL_VIOLATION, "The protocol was broken");
     case SQX_ERR_APPLICATION_MISMATCH:
       return new_error (SEQEX_ERROR_APPLICATION_MISMATCH, "The peer runs another application");
+    case SQX_ERR_UNTRUSTED:
+      return new_error (SEQEX_ERROR_UNTRUSTED_PEER, "The peer is not trusted");
+    case SQX_ERR_REFUSED:
+      return new_error (SEQEX_ERROR_PEER_REFUSED, "The peer refused the connection");
 
     case SQX_OK:
     case SQX_ERR_NO_MEMORY:
     case SQX_ERR_TOO_LARGE:
     case SQX_ERR_QUEUE_FULL:
+    case SQX_ERR_VERSION:
       break;
     }
   return new_error (SEQEX_ERROR_FAILED, sqx_result_string (result));

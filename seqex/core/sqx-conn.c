@@ -129,7 +129,7 @@ sqx_conn_send (sqx_conn          *conn,
                void              *tag,
                sqx_outgoing     **handle)
 {
-  sqx_result result = usable (conn, SQX_STATE_CONNECTED);
+  sqx_result result = usable (conn, SQX_STATE_RECONNECTING);
 
   if (result == SQX_OK && (channel >= conn->config.max_channels ||
                            (conn->peer_known && channel >= conn->session.peer_max_channels)))
@@ -241,7 +241,7 @@ sqx_conn_send_datagram (sqx_conn          *conn,
                         uint64_t           now,
                         const sqx_payload *payload)
 {
-  sqx_result result = usable (conn, SQX_STATE_CONNECTED);
+  sqx_result result = usable (conn, SQX_STATE_RECONNECTING);
 
   if (result == SQX_OK && payload->size > sqx_conn_max_datagram_payload (conn))
     result = SQX_ERR_TOO_LARGE;
@@ -346,6 +346,9 @@ sqx_conn_poll_event (sqx_conn  *conn,
     case SQX_EVENT_CONNECTED:
     case SQX_EVENT_WRITABLE:
     case SQX_EVENT_RESTARTED:
+    case SQX_EVENT_AUTHORIZE:
+    case SQX_EVENT_RECONNECTING:
+    case SQX_EVENT_MOVED:
       break;
     }
   return true;

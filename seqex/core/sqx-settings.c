@@ -266,7 +266,7 @@ sqx_conn_queued_bytes (const sqx_conn *conn)
 bool
 sqx_conn_is_writable (const sqx_conn *conn)
 {
-  return conn->state <= SQX_STATE_CONNECTED &&
+  return conn->state <= SQX_STATE_RECONNECTING &&
          conn->session.queued_bytes <= conn->config.queue_limit / 2;
 }
 

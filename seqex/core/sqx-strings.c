@@ -19,6 +19,9 @@ sqx_result_string (sqx_result result)
     case SQX_ERR_PROTOCOL:             return "protocol violation";
     case SQX_ERR_APPLICATION_MISMATCH: return "other application";
     case SQX_ERR_PEER_CLOSED:          return "closed by the peer";
+    case SQX_ERR_REFUSED:              return "refused by the peer";
+    case SQX_ERR_UNTRUSTED:            return "the peer is not trusted";
+    case SQX_ERR_VERSION:              return "no version of the protocol in common";
     }
   return "unknown result";
 }
@@ -30,6 +33,7 @@ sqx_state_string (sqx_state state)
     {
     case SQX_STATE_CONNECTING: return "connecting";
     case SQX_STATE_CONNECTED:  return "connected";
+    case SQX_STATE_RECONNECTING: return "reconnecting";
     case SQX_STATE_FINISHING:  return "finishing";
     case SQX_STATE_CLOSING:    return "closing";
     case SQX_STATE_DRAINING:   return "draining";

@@ -52,6 +52,9 @@ typedef enum
   SQX_ERR_PROTOCOL             = -10, /* the peer broke the protocol */
   SQX_ERR_APPLICATION_MISMATCH = -11, /* the peer runs another application */
   SQX_ERR_PEER_CLOSED          = -12, /* the peer closed the connection */
+  SQX_ERR_REFUSED              = -13, /* the peer does not want this side, or has no room */
+  SQX_ERR_UNTRUSTED            = -14, /* the peer is not who was expected, or is not trusted */
+  SQX_ERR_VERSION              = -15, /* no version of the protocol, or no cipher, in common */
 } sqx_result;
 
 /* Why an exchange ended: the reason byte of END. */
@@ -72,14 +75,19 @@ typedef enum
   SQX_CLOSE_PROTOCOL_VIOLATION   = 1,
   SQX_CLOSE_INTERNAL_ERROR       = 2,
   SQX_CLOSE_APPLICATION_MISMATCH = 3,
+  SQX_CLOSE_NOT_TRUSTED          = 4,
+  SQX_CLOSE_BUSY                 = 5, /* no room for another connection */
+  SQX_CLOSE_NO_CIPHER            = 6, /* none in common */
   SQX_CLOSE_FIRST_APPLICATION    = 64, /* this and higher codes belong to programs */
 } sqx_close_code;
 
-/* States, in the only order in which they follow each other (any may be skipped). */
+/* States, in the only order in which they follow each other (any may be skipped), but for
+ * RECONNECTING, after which CONNECTED comes again. */
 typedef enum
 {
   SQX_STATE_CONNECTING, /* the peer's HELLO is not known yet; sending is possible */
   SQX_STATE_CONNECTED,
+  SQX_STATE_RECONNECTING, /* the link is lost, the session is not; back to CONNECTED or onwards */
   SQX_STATE_FINISHING,  /* sqx_conn_close(): what has begun is being finished */
   SQX_STATE_CLOSING,    /* CLOSE was sent, later packets are answered by it (RFC 9000 10.2.1) */
   SQX_STATE_DRAINING,   /* the peer's CLOSE came: nothing more is sent (RFC 9000 10.2.2) */
@@ -179,6 +187,9 @@ typedef enum
   SQX_EVENT_DATAGRAM,  /* unconfirmed datagram: message.data and .size */
   SQX_EVENT_WRITABLE,  /* the queue fell below half of queue_limit after a QUEUE_FULL */
   SQX_EVENT_RESTARTED, /* the peer restarted; every wait was told SESSION_LOST before this */
+  SQX_EVENT_AUTHORIZE, /* sqx_conn_authorize() must say whether the owner of the peer's key is trusted */
+  SQX_EVENT_RECONNECTING, /* about to dial again: sqx_conn_set_address() may say where */
+  SQX_EVENT_MOVED,     /* the peer proved a new address */
   SQX_EVENT_CLOSED,    /* last one: `error`, `code`, `reason_text`; waits were told before this */
 } sqx_event_type;
 

@@ -459,6 +459,9 @@ side_event (PairSide *side, const sqx_event *event)
     case SQX_EVENT_CANCELLED:
     case SQX_EVENT_WRITABLE:
     case SQX_EVENT_RESTARTED:
+    case SQX_EVENT_AUTHORIZE:
+    case SQX_EVENT_RECONNECTING:
+    case SQX_EVENT_MOVED:
       break;
     }
   g_array_append_val (side->events, copy);

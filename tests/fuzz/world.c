@@ -254,6 +254,9 @@ fetch_events (world *w,
         case SQX_EVENT_CONNECTED:
         case SQX_EVENT_CANCELLED:
         case SQX_EVENT_RESTARTED:
+        case SQX_EVENT_AUTHORIZE:
+        case SQX_EVENT_RECONNECTING:
+        case SQX_EVENT_MOVED:
           break;
         }
     }

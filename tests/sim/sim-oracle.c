@@ -303,6 +303,9 @@ failure_is_true (const sim_end *end,
     case SQX_ERR_TOO_LARGE:
     case SQX_ERR_QUEUE_FULL:
     case SQX_ERR_ALREADY_ANSWERED:
+    case SQX_ERR_REFUSED:
+    case SQX_ERR_UNTRUSTED:
+    case SQX_ERR_VERSION:
       break;
     }
   return false;
@@ -418,6 +421,9 @@ sim_oracle_send_error (sim_end           *end,
     case SQX_ERR_PROTOCOL:
     case SQX_ERR_APPLICATION_MISMATCH:
     case SQX_ERR_PEER_CLOSED:
+    case SQX_ERR_REFUSED:
+    case SQX_ERR_UNTRUSTED:
+    case SQX_ERR_VERSION:
     default:
       right = is_no_longer_open (end);
       break;
@@ -457,6 +463,9 @@ sim_oracle_answer_error (sim_end           *end,
     case SQX_ERR_PROTOCOL:
     case SQX_ERR_APPLICATION_MISMATCH:
     case SQX_ERR_PEER_CLOSED:
+    case SQX_ERR_REFUSED:
+    case SQX_ERR_UNTRUSTED:
+    case SQX_ERR_VERSION:
     default:
       right = is_no_longer_open (end);
       break;

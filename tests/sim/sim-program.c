@@ -676,5 +676,10 @@ sim_program_event (sim_end   *end,
     case SQX_EVENT_CLOSED:
       on_closed (end, event);
       break;
+    case SQX_EVENT_AUTHORIZE:
+    case SQX_EVENT_RECONNECTING:
+    case SQX_EVENT_MOVED:
+      sim_fail (world, "a plain connection gives event %d", event->type);
+      break;
     }
 }

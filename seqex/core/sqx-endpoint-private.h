@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Between an endpoint and its connections. A connection embeds sqx_attachment; everything else that it
+ * knows of its endpoint goes through these functions.
+ */
+#pragma once
+
+#include "sqx-endpoint.h"
+#include "sqx-heap.h"
+#include "sqx-table.h"
+#include "sqx-util.h"
+
+/* What datagrams with one local id are for. */
+typedef enum
+{
+  SQX_ROUTE_HALF_OPEN, /* CONFIRM, DATA: a peer's handshake that is not finished */
+  SQX_ROUTE_HANDSHAKE, /* ACCEPT, RETRY, VERSION: a connection's own attempt */
+  SQX_ROUTE_LINK,      /* DATA, CONFIRM again: a connection's link */
+} sqx_route_kind;
+
+typedef struct
+{
+  sqx_table_node node;  /* its key is the id */
+  sqx_route_kind kind;
+  void          *owner; /* NULL: not routed */
+} sqx_route;
+
+typedef struct
+{
+  sqx_endpoint *endpoint;  /* NULL: the connection stands alone */
+  sqx_node      all;
+  sqx_node      touched;   /* in the list of sqx_endpoint_poll_conn() */
+  sqx_node      sending;   /* in the list of those that may have something to send */
+  sqx_heap_node deadline;
+  sqx_route     link;
+  sqx_route     handshake;
+  sqx_table_node peer;     /* by peer key, or by instance and address for PLAIN */
+  bool          counted;   /* towards max_connections: opened by the peer */
+} sqx_attachment;
+
+/* Enters @conn: it is found by its peer key or (PLAIN) by instance and address, once these are known. */
+void sqx_endpoint_attach (sqx_endpoint *endpoint, sqx_conn *conn);
+void sqx_endpoint_detach (sqx_conn *conn);
+/* Something in @conn changed: it is polled, and its deadline is looked at anew. */
+void sqx_endpoint_touch  (sqx_conn *conn);
+/* The peer key of @conn is known now. */
+void sqx_endpoint_peer_known (sqx_conn *conn);
+
+/* Draws an unguessable local id that nobody else has. false: no memory. */
+bool     sqx_endpoint_route   (sqx_endpoint *endpoint, sqx_route *route, sqx_route_kind kind, void *owner);
+void     sqx_endpoint_unroute (sqx_endpoint *endpoint, sqx_route *route);
+static inline uint32_t
+sqx_route_id (const sqx_route *route)
+{
+  return (uint32_t) route->node.key;
+}
+
+/* Room for one more question to the program; given back when it is answered. */
+bool sqx_endpoint_take_question (sqx_endpoint *endpoint);
+void sqx_endpoint_give_question (sqx_endpoint *endpoint);
+
+const sqx_endpoint_config *sqx_endpoint_get_config (const sqx_endpoint *endpoint);
+const uint8_t             *sqx_endpoint_psk        (const sqx_endpoint *endpoint); /* NULL: none */
+const uint8_t             *sqx_endpoint_public_key (const sqx_endpoint *endpoint);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Deadlines of many, soonest first: a binary heap whose nodes know their place, so that changing one
+ * costs O(log n) and reading the soonest nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SQX_HEAP_NOWHERE SIZE_MAX
+
+typedef struct
+{
+  uint64_t at;
+  size_t   place; /* SQX_HEAP_NOWHERE: not in the heap */
+} sqx_heap_node;
+
+typedef struct
+{
+  sqx_heap_node **nodes;
+  size_t          count;
+  size_t          capacity;
+} sqx_heap;
+
+void sqx_heap_init    (sqx_heap *heap);
+void sqx_heap_clear   (sqx_heap *heap);
+/* Makes room for @count nodes in all, so that setting cannot fail. */
+bool sqx_heap_reserve (sqx_heap *heap, size_t count);
+/* Enters or moves @node; SQX_TIME_NEVER takes it out. */
+void sqx_heap_set     (sqx_heap *heap, sqx_heap_node *node, uint64_t at);
+/* NULL: empty. */
+sqx_heap_node *sqx_heap_first (const sqx_heap *heap);
