@@ -77,7 +77,7 @@ pack_reason (sqx_channel   *channel,
              sqx_packet    *packet)
 {
   sqx_ranges *set = &channel->ends[reason];
-  sqx_end_writer end;
+  sqx_runs_writer end;
   bool fits = true;
 
   if (set->count == 0)
@@ -91,7 +91,7 @@ pack_reason (sqx_channel   *channel,
       uint64_t run = SQX_MIN (set->items[0].end - first, UINT32_MAX);
 
       fits = !sqx_packet_full (packet) &&
-             sqx_end_writer_run (&end, &packet->writer, first, run);
+             sqx_runs_writer_add (&end, &packet->writer, first, run);
       if (fits)
         {
           sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_END,
@@ -102,7 +102,7 @@ pack_reason (sqx_channel   *channel,
           sqx_ranges_drop_below (set, first + run);
         }
     }
-  sqx_end_writer_finish (&end, &packet->writer);
+  sqx_runs_writer_finish (&end, &packet->writer);
   return fits;
 }
 

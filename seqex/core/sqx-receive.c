@@ -129,6 +129,12 @@ handle_frame (sqx_conn        *conn,
       else
         conn->counters.datagram_queue_full++;
       return SQX_OK;
+    case SQX_FRAME_READY:
+    case SQX_FRAME_RECEIVED:
+    case SQX_FRAME_CHALLENGE:
+    case SQX_FRAME_RESPONSE:
+      conn->session.violation = "frame that PLAIN does not have";
+      return SQX_ERR_PROTOCOL;
     default:
       return sqx_session_handle_frame (&conn->session, now, frame);
     }

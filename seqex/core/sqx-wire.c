@@ -1,10 +1,11 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The reading half of sqx-wire.h.
+ */
 #include "sqx-wire.h"
 
 #include "sqx-limits.h"
 #include "sqx-util.h"
-
-/* Reading ----------------------------------------------------------------------------- */
 
 bool
 sqx_read_varint (sqx_reader *reader,
@@ -143,24 +144,33 @@ decode_ack (sqx_reader *reader,
 }
 
 static bool
+decode_runs (sqx_reader *reader,
+             sqx_runs   *runs)
+{
+  uint64_t first, run;
+
+  if (!sqx_read_varint (reader, &runs->count))
+    return false;
+
+  runs->reader.at = reader->at;
+  for (uint64_t i = 0; i < runs->count; i++)
+    if (!sqx_read_varint (reader, &first) || !sqx_read_varint (reader, &run) ||
+        run == 0 || run - 1 > SQX_VARINT_MAX - first)
+      return false;
+  runs->reader.end = reader->at;
+  return true;
+}
+
+static bool
 decode_end (sqx_reader *reader,
             sqx_frame  *frame)
 {
   const uint8_t *reason;
-  uint64_t first, run;
 
-  if (!sqx_read_varint (reader, &frame->end.channel) || !sqx_read_bytes (reader, &reason, 1) ||
-      !sqx_read_varint (reader, &frame->end.runs.count))
+  if (!sqx_read_varint (reader, &frame->end.channel) || !sqx_read_bytes (reader, &reason, 1))
     return false;
-
   frame->end.reason = *reason;
-  frame->end.runs.reader.at = reader->at;
-  for (uint64_t i = 0; i < frame->end.runs.count; i++)
-    if (!sqx_read_varint (reader, &first) || !sqx_read_varint (reader, &run) ||
-        run == 0 || run - 1 > SQX_VARINT_MAX - first)
-      return false;
-  frame->end.runs.reader.end = reader->at;
-  return true;
+  return decode_runs (reader, &frame->end.runs);
 }
 
 static bool
@@ -242,6 +252,7 @@ sqx_decode_frame (sqx_reader *reader,
         reader->at++;
       return true;
     case SQX_FRAME_PING:
+    case SQX_FRAME_READY:
       return true;
     case SQX_FRAME_ACK:
       return decode_ack (reader, &frame->ack);
@@ -250,6 +261,9 @@ sqx_decode_frame (sqx_reader *reader,
              read_counted (reader, &frame->close.reason, &frame->close.size, SQX_CLOSE_REASON_MAX);
     case SQX_FRAME_HELLO:
       return read_counted (reader, &frame->hello.data, &frame->hello.size, SQX_HELLO_MAX);
+    case SQX_FRAME_RECEIVED:
+      return sqx_read_varint (reader, &frame->received.channel) &&
+             decode_runs (reader, &frame->received.runs);
     case SQX_FRAME_CREDIT:
       return sqx_read_varint (reader, &frame->credit.bytes) &&
              sqx_read_varint (reader, &frame->credit.exchanges);
@@ -257,6 +271,9 @@ sqx_decode_frame (sqx_reader *reader,
       return decode_end (reader, frame);
     case SQX_FRAME_CANCEL:
       return decode_cancel (reader, frame);
+    case SQX_FRAME_CHALLENGE:
+    case SQX_FRAME_RESPONSE:
+      return sqx_read_bytes (reader, &frame->challenge.token, SQX_CHALLENGE_SIZE);
     case SQX_FRAME_DATAGRAM:
     case SQX_FRAME_DATAGRAM_LENGTH:
       frame->type = SQX_FRAME_DATAGRAM;
@@ -267,357 +284,4 @@ sqx_decode_frame (sqx_reader *reader,
       frame->type = SQX_FRAME_MESSAGE;
       return decode_message (reader, (uint8_t) (type - SQX_FRAME_MESSAGE), frame);
     }
-}
-
-/* Writing ----------------------------------------------------------------------------- */
-
-size_t
-sqx_varint_size (uint64_t value)
-{
-  if (value < UINT64_C (1) << 6)
-    return 1;
-  if (value < UINT64_C (1) << 14)
-    return 2;
-  return value < UINT64_C (1) << 30 ? 4 : 8;
-}
-
-/* The put functions trust that there is room. */
-static void
-put_byte (sqx_writer *writer,
-          uint8_t     byte)
-{
-  writer->data[writer->size++] = byte;
-}
-
-static void
-put_sized (sqx_writer *writer,
-           uint64_t    value,
-           size_t      size)
-{
-  uint8_t *p = writer->data + writer->size;
-
-  assert (value <= SQX_VARINT_MAX);
-  for (size_t i = size; i-- > 0; value >>= 8)
-    p[i] = (uint8_t) value;
-  p[0] |= (uint8_t) (size == 1 ? 0x00 : size == 2 ? 0x40 : size == 4 ? 0x80 : 0xc0);
-  writer->size += size;
-}
-
-static void
-put_varint (sqx_writer *writer,
-            uint64_t    value)
-{
-  put_sized (writer, value, sqx_varint_size (value));
-}
-
-static void
-put_bytes (sqx_writer    *writer,
-           const uint8_t *bytes,
-           size_t         size)
-{
-  if (size > 0)
-    memcpy (writer->data + writer->size, bytes, size);
-  writer->size += size;
-}
-
-static void
-put_padding (sqx_writer *writer,
-             size_t      size)
-{
-  memset (writer->data + writer->size, SQX_FRAME_PADDING, size);
-  writer->size += size;
-}
-
-bool
-sqx_write_varint (sqx_writer *writer,
-                  uint64_t    value)
-{
-  if (sqx_writer_room (writer) < sqx_varint_size (value))
-    return false;
-  put_varint (writer, value);
-  return true;
-}
-
-bool
-sqx_write_plain (sqx_writer             *writer,
-                 const sqx_plain_header *header)
-{
-  uint8_t *p = writer->data + writer->size;
-
-  if (sqx_writer_room (writer) < SQX_PLAIN_HEADER)
-    return false;
-
-  p[0] = SQX_PACKET_PLAIN;
-  sqx_put_be32 (p + 1, header->instance);
-  sqx_put_be32 (p + 5, header->source_epoch);
-  sqx_put_be32 (p + 9, header->destination_epoch);
-  sqx_put_be32 (p + 13, header->number);
-  writer->size += SQX_PLAIN_HEADER;
-  return true;
-}
-
-bool
-sqx_write_ping (sqx_writer *writer)
-{
-  if (sqx_writer_room (writer) < 1)
-    return false;
-  put_byte (writer, SQX_FRAME_PING);
-  return true;
-}
-
-bool
-sqx_write_close (sqx_writer *writer,
-                 uint64_t    code,
-                 const char *reason,
-                 size_t      size)
-{
-  if (size > SQX_CLOSE_REASON_MAX)
-    {
-      /* Not through the middle of a character. */
-      size = SQX_CLOSE_REASON_MAX;
-      while (size > 0 && ((uint8_t) reason[size] & 0xc0) == 0x80)
-        size--;
-    }
-  if (sqx_writer_room (writer) < 1 + sqx_varint_size (code) + sqx_varint_size (size) + size)
-    return false;
-
-  put_byte (writer, SQX_FRAME_CLOSE);
-  put_varint (writer, code);
-  put_varint (writer, size);
-  put_bytes (writer, (const uint8_t *) reason, size);
-  return true;
-}
-
-bool
-sqx_write_hello (sqx_writer    *writer,
-                 const uint8_t *data,
-                 size_t         size)
-{
-  assert (size <= SQX_HELLO_MAX);
-  if (sqx_writer_room (writer) < 1 + sqx_varint_size (size) + size)
-    return false;
-
-  put_byte (writer, SQX_FRAME_HELLO);
-  put_varint (writer, size);
-  put_bytes (writer, data, size);
-  return true;
-}
-
-bool
-sqx_write_credit (sqx_writer *writer,
-                  uint64_t    bytes,
-                  uint64_t    exchanges)
-{
-  if (sqx_writer_room (writer) < 1 + sqx_varint_size (bytes) + sqx_varint_size (exchanges))
-    return false;
-
-  put_byte (writer, SQX_FRAME_CREDIT);
-  put_varint (writer, bytes);
-  put_varint (writer, exchanges);
-  return true;
-}
-
-bool
-sqx_write_cancel (sqx_writer *writer,
-                  uint64_t    channel,
-                  uint64_t    number,
-                  uint64_t    total,
-                  bool        is_reply,
-                  uint64_t    reply_to)
-{
-  uint64_t reply = is_reply ? reply_to + 1 : 0;
-
-  if (sqx_writer_room (writer) < 1 + sqx_varint_size (channel) + sqx_varint_size (number) +
-                                   sqx_varint_size (total) + sqx_varint_size (reply))
-    return false;
-
-  put_byte (writer, SQX_FRAME_CANCEL);
-  put_varint (writer, channel);
-  put_varint (writer, number);
-  put_varint (writer, total);
-  put_varint (writer, reply);
-  return true;
-}
-
-/* The count of pairs after the first range is written last, over one byte. */
-_Static_assert (SQX_ACK_RANGES <= 64, "the count of ranges in ACK is one byte");
-
-bool
-sqx_write_ack (sqx_writer      *writer,
-               const sqx_range *ranges,
-               size_t           count,
-               uint64_t         delay)
-{
-  const sqx_range *range;
-  uint64_t largest, length, gap;
-  size_t count_at, pairs = 0;
-
-  if (count == 0)
-    return false;
-
-  range = ranges + count - 1;
-  largest = range->end - 1;
-  length = largest - range->start;
-  delay = SQX_MIN (delay, SQX_VARINT_MAX);
-  if (sqx_writer_room (writer) < 1 + sqx_varint_size (largest) + sqx_varint_size (delay) + 1 +
-                                   sqx_varint_size (length))
-    return false;
-
-  put_byte (writer, SQX_FRAME_ACK);
-  put_varint (writer, largest);
-  put_varint (writer, delay);
-  count_at = writer->size;
-  put_byte (writer, 0);
-  put_varint (writer, length);
-
-  for (count = SQX_MIN (count, SQX_ACK_RANGES); pairs < count - 1; pairs++, range--)
-    {
-      assert (range[-1].end < range->start);
-      gap = range->start - range[-1].end - 1;
-      length = range[-1].end - 1 - range[-1].start;
-      if (sqx_writer_room (writer) < sqx_varint_size (gap) + sqx_varint_size (length))
-        break;
-      put_varint (writer, gap);
-      put_varint (writer, length);
-    }
-  writer->data[count_at] = (uint8_t) pairs;
-  return true;
-}
-
-#define END_COUNT_SIZE 2u
-#define END_COUNT_MAX  0x3fffu
-
-bool
-sqx_end_writer_begin (sqx_end_writer *end,
-                      sqx_writer     *writer,
-                      uint64_t        channel,
-                      uint8_t         reason)
-{
-  if (sqx_writer_room (writer) < 1 + sqx_varint_size (channel) + 1 + END_COUNT_SIZE)
-    return false;
-
-  end->start = writer->size;
-  put_byte (writer, SQX_FRAME_END);
-  put_varint (writer, channel);
-  put_byte (writer, reason);
-  end->count_at = writer->size;
-  end->count = 0;
-  put_sized (writer, 0, END_COUNT_SIZE);
-  return true;
-}
-
-bool
-sqx_end_writer_run (sqx_end_writer *end,
-                    sqx_writer     *writer,
-                    uint64_t        first,
-                    uint64_t        run)
-{
-  if (end->count == END_COUNT_MAX ||
-      sqx_writer_room (writer) < sqx_varint_size (first) + sqx_varint_size (run))
-    return false;
-
-  put_varint (writer, first);
-  put_varint (writer, run);
-  end->count++;
-  return true;
-}
-
-void
-sqx_end_writer_finish (sqx_end_writer *end,
-                       sqx_writer     *writer)
-{
-  sqx_writer count = { .data = writer->data, .size = end->count_at };
-
-  if (end->count == 0)
-    writer->size = end->start;
-  else
-    put_sized (&count, end->count, END_COUNT_SIZE);
-}
-
-/* How @size bytes at the end of a frame are told from what follows, when @room is left for them
- * and their length. Either the length stands before them, or the frame ends with the packet. If
- * the length just does not fit, PADDING in front moves the frame to the packet's end. */
-typedef struct
-{
-  bool   counted;
-  size_t padding;
-} tail;
-
-static tail
-choose_tail (size_t room,
-             size_t size)
-{
-  if (sqx_varint_size (size) <= room - size)
-    return (tail) { .counted = true };
-  return (tail) { .padding = room - size };
-}
-
-bool
-sqx_write_message (sqx_writer               *writer,
-                   const sqx_message_header *header,
-                   const uint8_t            *bytes,
-                   uint64_t                 *written)
-{
-  uint8_t flags = header->flags & (SQX_WIRE_ORDERED | SQX_WIRE_REPLY | SQX_WIRE_FINAL);
-  size_t overhead = 1 + sqx_varint_size (header->channel) + sqx_varint_size (header->number);
-  size_t room = sqx_writer_room (writer), size;
-  tail end;
-
-  assert (header->offset + header->size <= header->total);
-  if (flags & SQX_WIRE_REPLY)
-    overhead += sqx_varint_size (header->reply_to);
-  if (header->size < header->total || header->total > room || overhead > room - header->total)
-    {
-      flags |= SQX_WIRE_FRAGMENT;
-      overhead += sqx_varint_size (header->total) + sqx_varint_size (header->offset);
-      if (header->size == 0 || overhead >= room)
-        return false;
-    }
-  size = (size_t) SQX_MIN (header->size, room - overhead);
-  end = choose_tail (room - overhead, size);
-  if (end.counted)
-    flags |= SQX_WIRE_LENGTH;
-
-  put_padding (writer, end.padding);
-  put_byte (writer, (uint8_t) (SQX_FRAME_MESSAGE + flags));
-  put_varint (writer, header->channel);
-  put_varint (writer, header->number);
-  if (flags & SQX_WIRE_REPLY)
-    put_varint (writer, header->reply_to);
-  if (flags & SQX_WIRE_FRAGMENT)
-    {
-      put_varint (writer, header->total);
-      put_varint (writer, header->offset);
-    }
-  if (flags & SQX_WIRE_LENGTH)
-    put_varint (writer, size);
-  put_bytes (writer, bytes, size);
-  *written = size;
-  return true;
-}
-
-bool
-sqx_write_datagram (sqx_writer    *writer,
-                    const uint8_t *data,
-                    size_t         size)
-{
-  size_t room = sqx_writer_room (writer);
-  tail end;
-
-  if (room < 1 || size > room - 1)
-    return false;
-
-  end = choose_tail (room - 1, size);
-  put_padding (writer, end.padding);
-  put_byte (writer, end.counted ? SQX_FRAME_DATAGRAM_LENGTH : SQX_FRAME_DATAGRAM);
-  if (end.counted)
-    put_varint (writer, size);
-  put_bytes (writer, data, size);
-  return true;
-}
-
-size_t
-sqx_datagram_overhead (size_t size)
-{
-  return 1 + sqx_varint_size (size);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sqx-limits.h"
 #include "sqx-ranges.h"
 
 #define SQX_PACKET_PLAIN 0x0c
@@ -20,10 +21,14 @@ typedef enum
   SQX_FRAME_PING     = 0x01,
   SQX_FRAME_ACK      = 0x02,
   SQX_FRAME_CLOSE    = 0x04,
+  SQX_FRAME_READY    = 0x05,
   SQX_FRAME_HELLO    = 0x06,
+  SQX_FRAME_RECEIVED = 0x07,
   SQX_FRAME_CREDIT   = 0x08,
   SQX_FRAME_END      = 0x0a,
   SQX_FRAME_CANCEL   = 0x0b,
+  SQX_FRAME_CHALLENGE = 0x0c,
+  SQX_FRAME_RESPONSE = 0x0d,
   SQX_FRAME_MESSAGE  = 0x10, /* … 0x2f: plus SQX_WIRE_… flags */
   SQX_FRAME_DATAGRAM = 0x30, /* to the packet's end */
   SQX_FRAME_DATAGRAM_LENGTH = 0x31,
@@ -125,6 +130,15 @@ typedef struct
     struct
     {
       uint64_t channel;
+      sqx_runs runs; /* numbers of messages that arrived whole */
+    } received;
+    struct
+    {
+      const uint8_t *token; /* SQX_CHALLENGE_SIZE bytes; of RESPONSE too */
+    } challenge;
+    struct
+    {
+      uint64_t channel;
       uint64_t number;
       uint64_t total;
       uint64_t reply_to; /* when is_reply */
@@ -149,9 +163,9 @@ typedef struct
   };
 } sqx_frame;
 
-/* Takes one frame off @reader. false: unknown or malformed, which is a violation; the reader is
- * then of no more use. A run of PADDING is one frame. A FRAGMENT of 0 bytes with a total other
- * than 0 is malformed. An END without runs is legal. */
+/* Takes one frame off @reader, whichever packets it may stand in. false: unknown or malformed,
+ * which is a violation; the reader is then of no more use. A run of PADDING is one frame. A FRAGMENT
+ * of 0 bytes with a total other than 0 is malformed. An END or RECEIVED without runs is legal. */
 bool sqx_decode_frame (sqx_reader *reader, sqx_frame *frame);
 
 /* Writing ----------------------------------------------------------------------------- */
@@ -174,6 +188,9 @@ size_t sqx_varint_size   (uint64_t value); /* 1, 2, 4 or 8 */
 bool   sqx_write_varint  (sqx_writer *writer, uint64_t value);
 bool   sqx_write_plain   (sqx_writer *writer, const sqx_plain_header *header);
 bool   sqx_write_ping    (sqx_writer *writer);
+bool   sqx_write_ready   (sqx_writer *writer);
+bool   sqx_write_challenge (sqx_writer *writer, const uint8_t token[SQX_CHALLENGE_SIZE]);
+bool   sqx_write_response  (sqx_writer *writer, const uint8_t token[SQX_CHALLENGE_SIZE]);
 /* A reason longer than SQX_CLOSE_REASON_MAX is cut, at the end of a character. */
 bool   sqx_write_close   (sqx_writer *writer, uint64_t code, const char *reason, size_t size);
 bool   sqx_write_hello   (sqx_writer *writer, const uint8_t *data, size_t size);
@@ -186,20 +203,22 @@ bool   sqx_write_cancel  (sqx_writer *writer, uint64_t channel, uint64_t number,
 bool   sqx_write_ack     (sqx_writer *writer, const sqx_range *ranges, size_t count,
                           uint64_t delay);
 
-/* END is built run by run, because how many fit is known only then. The count is a varint of two
- * bytes, reserved by begin. */
+/* END and RECEIVED are built run by run, because how many fit is known only then. The count is a
+ * varint of two bytes, reserved by begin. */
 typedef struct
 {
   size_t   start;    /* writer->size before the frame */
   size_t   count_at; /* where the count stands */
   uint64_t count;
-} sqx_end_writer;
+} sqx_runs_writer;
 
-bool sqx_end_writer_begin  (sqx_end_writer *end, sqx_writer *writer, uint64_t channel,
-                            uint8_t reason);
-bool sqx_end_writer_run    (sqx_end_writer *end, sqx_writer *writer, uint64_t first, uint64_t run);
+bool sqx_end_writer_begin      (sqx_runs_writer *runs, sqx_writer *writer, uint64_t channel,
+                                uint8_t reason);
+bool sqx_received_writer_begin (sqx_runs_writer *runs, sqx_writer *writer, uint64_t channel);
+bool sqx_runs_writer_add       (sqx_runs_writer *runs, sqx_writer *writer, uint64_t first,
+                                uint64_t run);
 /* Writes the count; with no run at all, takes the frame back. */
-void sqx_end_writer_finish (sqx_end_writer *end, sqx_writer *writer);
+void sqx_runs_writer_finish    (sqx_runs_writer *runs, sqx_writer *writer);
 
 /* Everything of a MESSAGE but its bytes. */
 typedef struct

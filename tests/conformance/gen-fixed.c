@@ -102,7 +102,7 @@ done (const char *name)
 static void
 conversation (void)
 {
-  sqx_end_writer end;
+  sqx_runs_writer end;
 
   begin (EPOCH_A, 0, 41);
   say_hello (&hello_a);
@@ -119,8 +119,8 @@ conversation (void)
   say_ack ((sqx_range[]) { { 9000, 9001 } }, 1, 25000);
   sqx_write_credit (&writer, SQX_WINDOW_DEFAULT + 66, SQX_EXCHANGES_DEFAULT);
   sqx_end_writer_begin (&end, &writer, 0, 0);
-  sqx_end_writer_run (&end, &writer, 0, 1);
-  sqx_end_writer_finish (&end, &writer);
+  sqx_runs_writer_add (&end, &writer, 0, 1);
+  sqx_runs_writer_finish (&end, &writer);
   done ("end");
 
   begin (EPOCH_A, EPOCH_B, 43);
@@ -139,7 +139,7 @@ every_other_form (void)
     { 1000, 1001 }, { 1003, 1010 }, { 20000, 3000000000 },
     { G_GUINT64_CONSTANT (0x100000000), G_GUINT64_CONSTANT (0x100000002) },
   };
-  sqx_end_writer end;
+  sqx_runs_writer end;
 
   begin (EPOCH_A, EPOCH_B, 0xffffffff);
   sqx_write_ping (&writer);
@@ -147,10 +147,10 @@ every_other_form (void)
   data[writer.size++] = 0;
   say_ack (ranges, G_N_ELEMENTS (ranges), 0);
   sqx_end_writer_begin (&end, &writer, 510, 3);
-  sqx_end_writer_run (&end, &writer, 5, 1);
-  sqx_end_writer_run (&end, &writer, 100, 16384);
-  sqx_end_writer_run (&end, &writer, SQX_VARINT_MAX, 1);
-  sqx_end_writer_finish (&end, &writer);
+  sqx_runs_writer_add (&end, &writer, 5, 1);
+  sqx_runs_writer_add (&end, &writer, 100, 16384);
+  sqx_runs_writer_add (&end, &writer, SQX_VARINT_MAX, 1);
+  sqx_runs_writer_finish (&end, &writer);
   sqx_write_cancel (&writer, 2, 64, 1048576, FALSE, 0);
   sqx_write_cancel (&writer, 0, 1, 0, TRUE, 63);
   done ("ack-end-cancel");
@@ -191,10 +191,10 @@ by_hand (void)
 {
   given ("long-varints", "08" "c000000000000001" "80000002" "0a" "4000" "00" "8000000140054001");
   given ("bad-empty", "");
-  given ("bad-reserved-ready", "05");
-  given ("bad-reserved-received", "07" "00" "01" "0001");
-  given ("bad-reserved-challenge", "0c" "0001020304050607");
-  given ("bad-reserved-response", "0d" "0001020304050607");
+  given ("bad-plain-ready", "05");
+  given ("bad-plain-received", "07" "00" "01" "0001");
+  given ("bad-plain-challenge", "0c" "0001020304050607");
+  given ("bad-plain-response", "0d" "0001020304050607");
   given ("bad-unassigned", "32");
   given ("bad-ack-below-zero", "02" "05" "00" "00" "06");
   given ("bad-ack-gap", "02" "05" "00" "01" "02" "0200");

@@ -142,35 +142,58 @@ write_random_ack (GRand      *rand,
 }
 
 static gboolean
+write_random_runs (GRand           *rand,
+                   sqx_runs_writer *runs_writer,
+                   sqx_writer      *writer,
+                   sqx_runs        *runs,
+                   uint8_t         *scratch)
+{
+  sqx_writer pairs = { scratch, 0, PACKET_MAX };
+  guint count = 1 + (guint) g_rand_int_range (rand, 0, 20);
+
+  runs->count = 0;
+  while (runs->count < count)
+    {
+      guint64 run = 1 + draw_varint (rand) / 2, first = draw_varint (rand) / 2;
+
+      if (!sqx_runs_writer_add (runs_writer, writer, first, run))
+        break;
+      sqx_write_varint (&pairs, first);
+      sqx_write_varint (&pairs, run);
+      runs->count++;
+    }
+  sqx_runs_writer_finish (runs_writer, writer);
+  runs->reader = (sqx_reader) { scratch, scratch + pairs.size };
+  return runs->count > 0;
+}
+
+static gboolean
 write_random_end (GRand      *rand,
                   sqx_writer *writer,
                   sqx_frame  *frame,
                   uint8_t    *scratch)
 {
-  sqx_writer pairs = { scratch, 0, PACKET_MAX };
-  sqx_end_writer end;
-  guint count = 1 + (guint) g_rand_int_range (rand, 0, 20);
+  sqx_runs_writer end;
 
   frame->type = SQX_FRAME_END;
   frame->end.channel = draw_varint (rand);
   frame->end.reason = (uint8_t) g_rand_int (rand);
-  if (!sqx_end_writer_begin (&end, writer, frame->end.channel, frame->end.reason))
-    return FALSE;
+  return sqx_end_writer_begin (&end, writer, frame->end.channel, frame->end.reason) &&
+         write_random_runs (rand, &end, writer, &frame->end.runs, scratch);
+}
 
-  frame->end.runs.count = 0;
-  while (frame->end.runs.count < count)
-    {
-      guint64 run = 1 + draw_varint (rand) / 2, first = draw_varint (rand) / 2;
+static gboolean
+write_random_received (GRand      *rand,
+                       sqx_writer *writer,
+                       sqx_frame  *frame,
+                       uint8_t    *scratch)
+{
+  sqx_runs_writer received;
 
-      if (!sqx_end_writer_run (&end, writer, first, run))
-        break;
-      sqx_write_varint (&pairs, first);
-      sqx_write_varint (&pairs, run);
-      frame->end.runs.count++;
-    }
-  sqx_end_writer_finish (&end, writer);
-  frame->end.runs.reader = (sqx_reader) { scratch, scratch + pairs.size };
-  return frame->end.runs.count > 0;
+  frame->type = SQX_FRAME_RECEIVED;
+  frame->received.channel = draw_varint (rand);
+  return sqx_received_writer_begin (&received, writer, frame->received.channel) &&
+         write_random_runs (rand, &received, writer, &frame->received.runs, scratch);
 }
 
 static gboolean
@@ -234,13 +257,42 @@ draw_hello (GRand     *rand,
   strcpy (hello->application_id, names[g_rand_int_range (rand, 0, G_N_ELEMENTS (names))]);
 }
 
+/* Those that stand in encrypted packets alone. */
 static gboolean
-write_random_frame (GRand      *rand,
+write_secure_frame (GRand      *rand,
                     sqx_writer *writer,
                     sqx_frame  *frame,
                     uint8_t    *scratch)
 {
+  frame->challenge.token = scratch;
+  draw_bytes (rand, scratch, SQX_CHALLENGE_SIZE);
+  switch (g_rand_int_range (rand, 0, 5))
+    {
+    case 0:
+      frame->type = SQX_FRAME_READY;
+      return sqx_write_ready (writer);
+    case 1:
+      frame->type = SQX_FRAME_CHALLENGE;
+      return sqx_write_challenge (writer, scratch);
+    case 2:
+      frame->type = SQX_FRAME_RESPONSE;
+      return sqx_write_response (writer, scratch);
+    default:
+      return write_random_received (rand, writer, frame, scratch);
+    }
+}
+
+static gboolean
+write_random_frame (GRand      *rand,
+                    sqx_writer *writer,
+                    sqx_frame  *frame,
+                    uint8_t    *scratch,
+                    gboolean    plain)
+{
   sqx_hello hello;
+
+  if (!plain && draw_bool (rand))
+    return write_secure_frame (rand, writer, frame, scratch);
 
   switch (g_rand_int_range (rand, 0, 10))
     {
@@ -293,10 +345,12 @@ write_random_frame (GRand      *rand,
 
 /* Packets ------------------------------------------------------------------------------ */
 
+/* Of PLAIN, or what an encrypted packet holds. */
 static void
 write_random_packet (GRand      *rand,
                      sqx_writer *writer,
-                     GString    *json)
+                     GString    *json,
+                     gboolean    plain)
 {
   uint8_t scratch[PACKET_MAX];
   sqx_frame frame;
@@ -304,13 +358,14 @@ write_random_packet (GRand      *rand,
 
   writer->size = 0;
   writer->capacity = (gsize) g_rand_int_range (rand, SQX_PLAIN_HEADER + 1, PACKET_MAX);
-  write_random_header (rand, writer, json);
+  if (plain)
+    write_random_header (rand, writer, json);
   g_string_append (json, ", \"frames\": [");
   while (count == 0 || (count < 5 && sqx_writer_room (writer) > 0))
     {
       gsize before = writer->size;
 
-      if (write_random_frame (rand, writer, &frame, scratch))
+      if (write_random_frame (rand, writer, &frame, scratch, plain))
         json_frame (json, &frame);
       else
         g_assert_cmpuint (writer->size, ==, before);
@@ -326,7 +381,7 @@ generate_written (GRand *rand)
   sqx_writer writer = { .data = data };
   GString *json = line_begin ("written");
 
-  write_random_packet (rand, &writer, json);
+  write_random_packet (rand, &writer, json, g_rand_int_range (rand, 0, 3) > 0);
   json_hex (json, "hex", data, writer.size);
   line_end (json);
 }
@@ -397,12 +452,13 @@ generate_damaged (GRand *rand)
 {
   uint8_t data[PACKET_MAX];
   sqx_writer writer = { .data = data };
-  GString *json = line_begin ("packet");
+  gboolean edge = g_rand_int_range (rand, 0, 20) == 0;
+  gboolean plain = edge || g_rand_int_range (rand, 0, 3) > 0;
+  GString *json = line_begin (plain ? "packet" : "frames");
   g_autoptr (GString) unused = g_string_new ("{");
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  gboolean edge = g_rand_int_range (rand, 0, 20) == 0;
 
-  write_random_packet (rand, &writer, unused);
+  write_random_packet (rand, &writer, unused, plain);
   if (edge)
     {
       writer.capacity = sizeof data;
@@ -411,7 +467,10 @@ generate_damaged (GRand *rand)
   g_byte_array_append (bytes, data, (guint) writer.size);
   for (gint i = edge ? -1 : g_rand_int_range (rand, 0, 4); i >= 0; i--)
     damage (rand, bytes);
-  json_packet (json, bytes->data, bytes->len);
+  if (plain)
+    json_packet (json, bytes->data, bytes->len);
+  else
+    json_frames (json, bytes->data, bytes->len);
   line_end (json);
 }
 

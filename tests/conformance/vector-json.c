@@ -86,14 +86,11 @@ json_ack (GString       *json,
 }
 
 static void
-json_end (GString         *json,
-          const sqx_frame *frame)
+json_runs (GString *json,
+           sqx_runs runs)
 {
-  sqx_runs runs = frame->end.runs;
   uint64_t first, run;
 
-  json_number (json, "channel", frame->end.channel);
-  json_number (json, "reason", frame->end.reason);
   name_it (json, "runs");
   g_string_append_c (json, '[');
   while (sqx_runs_next (&runs, &first, &run))
@@ -140,6 +137,14 @@ json_cancel (GString         *json,
     json_null (json, "reply_to");
 }
 
+/* These are for encrypted packets. */
+static gboolean
+is_plain (uint32_t type)
+{
+  return type != SQX_FRAME_READY && type != SQX_FRAME_RECEIVED && type != SQX_FRAME_CHALLENGE &&
+         type != SQX_FRAME_RESPONSE;
+}
+
 static const char *
 type_name (uint32_t type)
 {
@@ -149,10 +154,14 @@ type_name (uint32_t type)
     case SQX_FRAME_PING: return "PING";
     case SQX_FRAME_ACK: return "ACK";
     case SQX_FRAME_CLOSE: return "CLOSE";
+    case SQX_FRAME_READY: return "READY";
     case SQX_FRAME_HELLO: return "HELLO";
+    case SQX_FRAME_RECEIVED: return "RECEIVED";
     case SQX_FRAME_CREDIT: return "CREDIT";
     case SQX_FRAME_END: return "END";
     case SQX_FRAME_CANCEL: return "CANCEL";
+    case SQX_FRAME_CHALLENGE: return "CHALLENGE";
+    case SQX_FRAME_RESPONSE: return "RESPONSE";
     case SQX_FRAME_MESSAGE: return "MESSAGE";
     case SQX_FRAME_DATAGRAM: return "DATAGRAM";
     default: g_assert_not_reached ();
@@ -186,7 +195,17 @@ json_frame (GString         *json,
       json_number (json, "exchanges", frame->credit.exchanges);
       break;
     case SQX_FRAME_END:
-      json_end (json, frame);
+      json_number (json, "channel", frame->end.channel);
+      json_number (json, "reason", frame->end.reason);
+      json_runs (json, frame->end.runs);
+      break;
+    case SQX_FRAME_RECEIVED:
+      json_number (json, "channel", frame->received.channel);
+      json_runs (json, frame->received.runs);
+      break;
+    case SQX_FRAME_CHALLENGE:
+    case SQX_FRAME_RESPONSE:
+      json_hex (json, "token", frame->challenge.token, SQX_CHALLENGE_SIZE);
       break;
     case SQX_FRAME_CANCEL:
       json_cancel (json, frame);
@@ -215,15 +234,44 @@ json_header (GString                *json,
   json_number (json, "number", header->number);
 }
 
+/* "frames" and "valid". */
+static void
+add_frames (GString       *json,
+            const uint8_t *data,
+            gsize          size,
+            gboolean       plain)
+{
+  sqx_reader reader = { data, data + size };
+  gboolean valid = size > 0;
+  sqx_frame frame;
+
+  name_it (json, "frames");
+  g_string_append_c (json, '[');
+  while (valid && reader.at < reader.end)
+    {
+      valid = sqx_decode_frame (&reader, &frame) && (!plain || is_plain (frame.type));
+      if (valid)
+        json_frame (json, &frame);
+    }
+  g_string_append_c (json, ']');
+  json_bool (json, "valid", valid);
+}
+
+void
+json_frames (GString       *json,
+             const uint8_t *data,
+             gsize          size)
+{
+  json_hex (json, "hex", data, size);
+  add_frames (json, data, size, FALSE);
+}
+
 void
 json_packet (GString       *json,
              const uint8_t *data,
              gsize          size)
 {
   sqx_plain_header header;
-  sqx_reader reader;
-  sqx_frame frame;
-  gboolean valid = size > SQX_PLAIN_HEADER;
 
   json_hex (json, "hex", data, size);
   if (!sqx_decode_plain (data, size, &header))
@@ -233,18 +281,7 @@ json_packet (GString       *json,
     }
 
   json_header (json, &header);
-  reader.at = data + SQX_PLAIN_HEADER;
-  reader.end = data + size;
-  name_it (json, "frames");
-  g_string_append_c (json, '[');
-  while (valid && reader.at < reader.end)
-    {
-      valid = sqx_decode_frame (&reader, &frame);
-      if (valid)
-        json_frame (json, &frame);
-    }
-  g_string_append_c (json, ']');
-  json_bool (json, "valid", valid);
+  add_frames (json, data + SQX_PLAIN_HEADER, size - SQX_PLAIN_HEADER, TRUE);
 }
 
 void

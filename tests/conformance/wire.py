@@ -22,6 +22,7 @@ PARAMETERS = {
     8: ('max_datagram_size', 576, 65507, True),
 }
 APPLICATION_ID = 9
+SECURE_FRAMES = ('READY', 'RECEIVED', 'CHALLENGE', 'RESPONSE')  # not for PLAIN, section 6
 MOST_PARAMETERS = 32
 
 
@@ -126,6 +127,12 @@ def read_message(reader, flags):
 
 def read_frame(reader):
     kind = reader.byte()
+    if kind == 0x05:
+        return {'type': 'READY'}
+    if kind == 0x07:
+        return {'type': 'RECEIVED', 'channel': reader.varint(), 'runs': read_runs(reader)}
+    if kind in (0x0c, 0x0d):
+        return {'type': 'CHALLENGE' if kind == 0x0c else 'RESPONSE', 'token': reader.take(8).hex()}
     if kind == 0x00:
         while reader.left() > 0 and reader.data[reader.at] == 0x00:
             reader.at += 1
@@ -166,11 +173,9 @@ def write_ack(frame):
     return b'\x02' + out
 
 
-def write_end(frame):
+def write_runs(runs):
     # Section 6.7: the count may take two bytes.
-    out = b'\x0a' + varint(frame['channel']) + bytes([frame['reason']])
-    out += varint(len(frame['runs']), 2)
-    return out + b''.join(varint(first) + varint(run) for first, run in frame['runs'])
+    return varint(len(runs), 2) + b''.join(varint(first) + varint(run) for first, run in runs)
 
 
 def write_message(frame):
@@ -203,7 +208,14 @@ def write_frame(frame):
     if kind == 'CREDIT':
         return b'\x08' + varint(frame['bytes']) + varint(frame['exchanges'])
     if kind == 'END':
-        return write_end(frame)
+        return (b'\x0a' + varint(frame['channel']) + bytes([frame['reason']]) +
+                write_runs(frame['runs']))
+    if kind == 'READY':
+        return b'\x05'
+    if kind == 'RECEIVED':
+        return b'\x07' + varint(frame['channel']) + write_runs(frame['runs'])
+    if kind in ('CHALLENGE', 'RESPONSE'):
+        return (b'\x0c' if kind == 'CHALLENGE' else b'\x0d') + bytes.fromhex(frame['token'])
     if kind == 'CANCEL':
         reply = 0 if frame['reply_to'] is None else frame['reply_to'] + 1
         return b'\x0b' + b''.join(varint(value) for value in (
@@ -217,30 +229,44 @@ def write_frame(frame):
 
 # Packets, sections 4 and 5 -------------------------------------------------------------------
 
-def decode_packet(data):
-    """Header, frames up to the first malformed one, and whether there is none such."""
-    packet = {'hex': data.hex(), 'valid': False}
-    if len(data) < HEADER_SIZE or data[0] != 0x0c:
-        return packet
-    for at, name in enumerate(HEADER):
-        at = 1 + 4 * at
-        packet[name] = int.from_bytes(data[at:at + 4], 'big')
+def add_frames(packet, reader, allowed):
+    """Frames up to the first one that is malformed or not allowed, and whether there is none such."""
     packet['frames'] = []
-    reader = Reader(data)
-    reader.at = HEADER_SIZE
     try:
         check(reader.left() > 0, 'no frame')
         while reader.left() > 0:
-            packet['frames'].append(read_frame(reader))
+            frame = read_frame(reader)
+            check(allowed(frame['type']), 'a frame of other packets')
+            packet['frames'].append(frame)
         packet['valid'] = True
     except Malformed as error:
         packet['error'] = str(error)
     return packet
 
 
+def decode_frames(data):
+    """What is inside of an encrypted packet."""
+    return add_frames({'hex': data.hex(), 'valid': False}, Reader(data), lambda kind: True)
+
+
+def decode_packet(data):
+    """A PLAIN packet: header and frames."""
+    packet = {'hex': data.hex(), 'valid': False}
+    if len(data) < HEADER_SIZE or data[0] != 0x0c:
+        return packet
+    for at, name in enumerate(HEADER):
+        at = 1 + 4 * at
+        packet[name] = int.from_bytes(data[at:at + 4], 'big')
+    reader = Reader(data)
+    reader.at = HEADER_SIZE
+    return add_frames(packet, reader, lambda kind: kind not in SECURE_FRAMES)
+
+
 def encode_packet(packet):
-    """The canonical form, without PADDING."""
-    out = b'\x0c' + b''.join(packet[name].to_bytes(4, 'big') for name in HEADER)
+    """The canonical form, without PADDING; without header what is inside of an encrypted packet."""
+    out = b''
+    if 'instance' in packet:
+        out = b'\x0c' + b''.join(packet[name].to_bytes(4, 'big') for name in HEADER)
     return out + b''.join(write_frame(frame) for frame in packet['frames']
                           if frame['type'] != 'PADDING')
 

@@ -228,12 +228,12 @@ end_run (Fixture *f,
 {
   uint8_t buffer[64];
   sqx_writer writer = { buffer, 0, sizeof buffer };
-  sqx_end_writer end;
+  sqx_runs_writer end;
   sqx_frame frame;
 
   g_assert_true (sqx_end_writer_begin (&end, &writer, channel * 2, (uint8_t) reason));
-  g_assert_true (sqx_end_writer_run (&end, &writer, first, run));
-  sqx_end_writer_finish (&end, &writer);
+  g_assert_true (sqx_runs_writer_add (&end, &writer, first, run));
+  sqx_runs_writer_finish (&end, &writer);
   g_assert_true (sqx_decode_frame (&(sqx_reader) { buffer, buffer + writer.size }, &frame));
   return take_in (f, &frame);
 }

@@ -161,8 +161,8 @@ test_unknown (void)
 
   for (guint type = 0; type < 256; type++)
     {
-      gboolean known = type <= 0x02 || type == 0x04 || type == 0x06 || type == 0x08 ||
-                       type == 0x0a || type == 0x0b || (type >= 0x10 && type <= 0x31);
+      gboolean known = type <= 0x02 || (type >= 0x04 && type <= 0x08) ||
+                       (type >= 0x0a && type <= 0x0d) || (type >= 0x10 && type <= 0x31);
       sqx_reader reader = { data, data + sizeof data };
       sqx_frame frame;
 
@@ -291,6 +291,51 @@ test_credit (void)
   g_assert_cmpuint (frame.type, ==, SQX_FRAME_CREDIT);
   g_assert_cmpuint (frame.credit.bytes, ==, 100000);
   g_assert_cmpuint (frame.credit.exchanges, ==, 1024);
+  g_free (copy);
+}
+
+static void
+test_ready (void)
+{
+  guint8 buffer[8];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_frame frame;
+  guint8 *copy;
+
+  g_assert_true (sqx_write_ready (&writer));
+  BYTES (&writer, 0x05);
+  CHECK_ROOM (&writer, sqx_write_ready (&writer));
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_READY);
+  g_free (copy);
+}
+
+static void
+test_challenge (void)
+{
+  const guint8 token[SQX_CHALLENGE_SIZE] = { 0xf1, 2, 3, 4, 5, 6, 7, 0xf8 };
+  guint8 buffer[32];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_frame frame;
+  guint8 *copy;
+
+  g_assert_true (sqx_write_challenge (&writer, token));
+  BYTES (&writer, 0x0c, 0xf1, 2, 3, 4, 5, 6, 7, 0xf8);
+  CHECK_ROOM (&writer, sqx_write_challenge (&writer, token));
+  check_truncations (&writer);
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_CHALLENGE);
+  g_assert_cmpmem (frame.challenge.token, SQX_CHALLENGE_SIZE, token, sizeof token);
+  g_free (copy);
+
+  writer = (sqx_writer) { buffer, 0, sizeof buffer };
+  g_assert_true (sqx_write_response (&writer, token));
+  BYTES (&writer, 0x0d, 0xf1, 2, 3, 4, 5, 6, 7, 0xf8);
+  CHECK_ROOM (&writer, sqx_write_response (&writer, token));
+  check_truncations (&writer);
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_RESPONSE);
+  g_assert_cmpmem (frame.challenge.token, SQX_CHALLENGE_SIZE, token, sizeof token);
   g_free (copy);
 }
 
@@ -447,21 +492,21 @@ test_end (void)
 {
   guint8 buffer[64];
   sqx_writer writer = { buffer, 0, sizeof buffer };
-  sqx_end_writer end;
+  sqx_runs_writer end;
   sqx_frame frame;
   guint8 *copy;
   guint64 first, run;
 
   g_assert_true (sqx_write_ping (&writer));
   g_assert_true (sqx_end_writer_begin (&end, &writer, 8, 3));
-  sqx_end_writer_finish (&end, &writer);
+  sqx_runs_writer_finish (&end, &writer);
   BYTES (&writer, 0x01);
 
   writer.size = 0;
   g_assert_true (sqx_end_writer_begin (&end, &writer, 8, 3));
-  g_assert_true (sqx_end_writer_run (&end, &writer, 5, 1));
-  g_assert_true (sqx_end_writer_run (&end, &writer, 100, 3));
-  sqx_end_writer_finish (&end, &writer);
+  g_assert_true (sqx_runs_writer_add (&end, &writer, 5, 1));
+  g_assert_true (sqx_runs_writer_add (&end, &writer, 100, 3));
+  sqx_runs_writer_finish (&end, &writer);
   BYTES (&writer, 0x0a, 8, 3, 0x40, 2, 5, 1, 0x40, 100, 3);
   check_truncations (&writer);
 
@@ -484,7 +529,7 @@ static void
 test_end_room (void)
 {
   guint8 buffer[64];
-  sqx_end_writer end;
+  sqx_runs_writer end;
 
   for (gsize room = 0; room < 16; room++)
     {
@@ -494,9 +539,9 @@ test_end_room (void)
       g_assert_cmpuint (writer.size, ==, room >= 5 ? 5 : 0);
       if (room < 5)
         continue;
-      g_assert_cmpint (sqx_end_writer_run (&end, &writer, 64, 2), ==, room >= 8);
-      g_assert_cmpint (sqx_end_writer_run (&end, &writer, 64, 64), ==, room >= 12);
-      sqx_end_writer_finish (&end, &writer);
+      g_assert_cmpint (sqx_runs_writer_add (&end, &writer, 64, 2), ==, room >= 8);
+      g_assert_cmpint (sqx_runs_writer_add (&end, &writer, 64, 64), ==, room >= 12);
+      sqx_runs_writer_finish (&end, &writer);
       g_assert_cmpuint (writer.size, ==, room >= 12 ? 12 : room >= 8 ? 8 : 0);
       if (writer.size > 0)
         check_truncations (&writer);
@@ -510,15 +555,15 @@ test_end_most (void)
   const gsize capacity = 65507;
   g_autofree guint8 *buffer = g_malloc (capacity);
   sqx_writer writer = { buffer, 0, capacity };
-  sqx_end_writer end;
+  sqx_runs_writer end;
   sqx_frame frame;
   guint64 first, run, count = 0;
   guint8 *copy;
 
   g_assert_true (sqx_end_writer_begin (&end, &writer, 0, 0));
-  while (sqx_end_writer_run (&end, &writer, count % 64, 1))
+  while (sqx_runs_writer_add (&end, &writer, count % 64, 1))
     count++;
-  sqx_end_writer_finish (&end, &writer);
+  sqx_runs_writer_finish (&end, &writer);
   g_assert_cmpuint (count, ==, 16383);
 
   g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
@@ -543,6 +588,78 @@ test_end_malformed (void)
   MALFORMED (0x0a, 0, 0, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
 }
 
+/* RECEIVED ---------------------------------------------------------------------------- */
+
+static void
+test_received (void)
+{
+  guint8 buffer[64];
+  sqx_writer writer = { buffer, 0, sizeof buffer };
+  sqx_runs_writer received;
+  sqx_frame frame;
+  guint8 *copy;
+  guint64 first, run;
+
+  g_assert_true (sqx_write_ping (&writer));
+  g_assert_true (sqx_received_writer_begin (&received, &writer, 8));
+  sqx_runs_writer_finish (&received, &writer);
+  BYTES (&writer, 0x01);
+
+  writer.size = 0;
+  g_assert_true (sqx_received_writer_begin (&received, &writer, 300));
+  g_assert_true (sqx_runs_writer_add (&received, &writer, 0, 64));
+  g_assert_true (sqx_runs_writer_add (&received, &writer, 100, 3));
+  sqx_runs_writer_finish (&received, &writer);
+  BYTES (&writer, 0x07, 0x41, 0x2c, 0x40, 2, 0, 0x40, 64, 0x40, 100, 3);
+  check_truncations (&writer);
+
+  g_assert_true (decode_copy (buffer, writer.size, &frame, &copy));
+  g_assert_cmpuint (frame.type, ==, SQX_FRAME_RECEIVED);
+  g_assert_cmpuint (frame.received.channel, ==, 300);
+  g_assert_cmpuint (frame.received.runs.count, ==, 2);
+  g_assert_true (sqx_runs_next (&frame.received.runs, &first, &run));
+  g_assert_cmpuint (first, ==, 0);
+  g_assert_cmpuint (run, ==, 64);
+  g_assert_true (sqx_runs_next (&frame.received.runs, &first, &run));
+  g_assert_cmpuint (first, ==, 100);
+  g_assert_cmpuint (run, ==, 3);
+  g_assert_false (sqx_runs_next (&frame.received.runs, &first, &run));
+  g_free (copy);
+}
+
+static void
+test_received_room (void)
+{
+  guint8 buffer[64];
+  sqx_runs_writer received;
+
+  for (gsize room = 0; room < 16; room++)
+    {
+      sqx_writer writer = { buffer, 0, room };
+
+      g_assert_cmpint (sqx_received_writer_begin (&received, &writer, 8), ==, room >= 4);
+      g_assert_cmpuint (writer.size, ==, room >= 4 ? 4 : 0);
+      if (room < 4)
+        continue;
+      g_assert_cmpint (sqx_runs_writer_add (&received, &writer, 64, 2), ==, room >= 7);
+      sqx_runs_writer_finish (&received, &writer);
+      g_assert_cmpuint (writer.size, ==, room >= 7 ? 7 : 0);
+    }
+}
+
+static void
+test_received_malformed (void)
+{
+  LEGAL (0x07, 0, 0);
+  LEGAL (0x07, 1, 1, 0, 1);
+  MALFORMED (0x07, 0, 1, 0, 0); /* an empty run */
+  MALFORMED (0x07, 0, 2, 0, 1);
+  MALFORMED (0x07, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 1);
+  LEGAL (0x07, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1);
+  MALFORMED (0x07, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2);
+  MALFORMED (0x07, 0, 1, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+}
+
 /* Random bytes ------------------------------------------------------------------------ */
 
 /* Whatever was taken for a frame holds what its decoder promises. */
@@ -553,7 +670,8 @@ check_promises (const sqx_frame *frame,
 {
   sqx_ack_iter iter;
   guint64 low, high, below = G_MAXUINT64, count = 0;
-  sqx_runs runs = frame->end.runs;
+  sqx_runs runs = frame->type == SQX_FRAME_END ? frame->end.runs : frame->received.runs;
+  guint64 wanted = runs.count;
 
   switch (frame->type)
     {
@@ -569,13 +687,19 @@ check_promises (const sqx_frame *frame,
       g_assert_cmpuint (count, ==, frame->ack.range_count + 1);
       break;
     case SQX_FRAME_END:
+    case SQX_FRAME_RECEIVED:
       while (sqx_runs_next (&runs, &low, &high))
         {
           g_assert_cmpuint (high, >=, 1);
           g_assert_cmpuint (low + high - 1, <=, SQX_VARINT_MAX);
           count++;
         }
-      g_assert_cmpuint (count, ==, frame->end.runs.count);
+      g_assert_cmpuint (count, ==, wanted);
+      break;
+    case SQX_FRAME_CHALLENGE:
+    case SQX_FRAME_RESPONSE:
+      g_assert_true (frame->challenge.token >= data);
+      g_assert_true (frame->challenge.token + SQX_CHALLENGE_SIZE <= data + size);
       break;
     case SQX_FRAME_MESSAGE:
       g_assert_cmpuint (frame->message.offset + frame->message.size, <=, frame->message.total);
@@ -601,7 +725,8 @@ check_promises (const sqx_frame *frame,
 static void
 test_random (void)
 {
-  static const guint8 types[] = { 0, 1, 2, 2, 4, 6, 8, 0x0a, 0x0a, 0x0b, 0x10, 0x31 };
+  static const guint8 types[] = { 0, 1, 2, 2, 4, 5, 6, 7, 8, 0x0a, 0x0a, 0x0b, 0x0c, 0x0d, 0x10,
+                                  0x31 };
   guint frames = 0;
 
   for (guint i = 0; i < 100000; i++)
@@ -647,6 +772,8 @@ main (int   argc,
   g_test_add_func ("/seqex/wire/close-cut", test_close_cut);
   g_test_add_func ("/seqex/wire/hello", test_hello);
   g_test_add_func ("/seqex/wire/credit", test_credit);
+  g_test_add_func ("/seqex/wire/ready", test_ready);
+  g_test_add_func ("/seqex/wire/challenge", test_challenge);
   g_test_add_func ("/seqex/wire/cancel", test_cancel);
   g_test_add_func ("/seqex/wire/ack", test_ack);
   g_test_add_func ("/seqex/wire/ack-extremes", test_ack_extremes);
@@ -655,6 +782,9 @@ main (int   argc,
   g_test_add_func ("/seqex/wire/end-room", test_end_room);
   g_test_add_func ("/seqex/wire/end-most", test_end_most);
   g_test_add_func ("/seqex/wire/end-malformed", test_end_malformed);
+  g_test_add_func ("/seqex/wire/received", test_received);
+  g_test_add_func ("/seqex/wire/received-room", test_received_room);
+  g_test_add_func ("/seqex/wire/received-malformed", test_received_malformed);
   g_test_add_func ("/seqex/wire/random", test_random);
   return g_test_run ();
 }

@@ -161,7 +161,7 @@ forge_end (forger *f)
   uint64_t id;
   const sqx_channel *channel = pick_channel (f, &id);
   uint8_t choice = input_byte (f->input);
-  sqx_end_writer end;
+  sqx_runs_writer end;
 
   if (!sqx_end_writer_begin (&end, f->writer, id * 2 + (choice == 255), choice & 7))
     return;
@@ -170,9 +170,9 @@ forge_end (forger *f)
       uint64_t first = pick_sent (f, channel);
       uint64_t run = input_near (f->input, 1);
 
-      sqx_end_writer_run (&end, f->writer, first, SQX_MAX (run, 1));
+      sqx_runs_writer_add (&end, f->writer, first, SQX_MAX (run, 1));
     }
-  sqx_end_writer_finish (&end, f->writer);
+  sqx_runs_writer_finish (&end, f->writer);
 }
 
 static void

@@ -62,17 +62,16 @@ check_ack (const sqx_ack *ack)
 }
 
 static void
-check_end (const sqx_frame *frame)
+check_runs (sqx_runs runs)
 {
-  sqx_runs runs = frame->end.runs;
-  uint64_t first, run, count = 0;
+  uint64_t first, run, count = 0, wanted = runs.count;
 
   while (sqx_runs_next (&runs, &first, &run))
     {
       REQUIRE (run >= 1 && first <= SQX_VARINT_MAX && run - 1 <= SQX_VARINT_MAX - first);
       count++;
     }
-  REQUIRE (count == frame->end.runs.count);
+  REQUIRE (count == wanted);
 }
 
 static void
@@ -132,7 +131,14 @@ check_frame (const sqx_frame *frame)
       check_ack (&frame->ack);
       break;
     case SQX_FRAME_END:
-      check_end (frame);
+      check_runs (frame->end.runs);
+      break;
+    case SQX_FRAME_RECEIVED:
+      check_runs (frame->received.runs);
+      break;
+    case SQX_FRAME_CHALLENGE:
+    case SQX_FRAME_RESPONSE:
+      require_inside (frame->challenge.token, SQX_CHALLENGE_SIZE);
       break;
     case SQX_FRAME_MESSAGE:
       check_message (frame);
@@ -150,6 +156,7 @@ check_frame (const sqx_frame *frame)
       break;
     case SQX_FRAME_PADDING:
     case SQX_FRAME_PING:
+    case SQX_FRAME_READY:
     case SQX_FRAME_CREDIT:
     case SQX_FRAME_CANCEL:
       break;

@@ -34,6 +34,10 @@ hear_frame (sim_hostile     *hostile,
     case SQX_FRAME_PADDING:
     case SQX_FRAME_PING:
     case SQX_FRAME_ACK:
+    case SQX_FRAME_READY:
+    case SQX_FRAME_RECEIVED:
+    case SQX_FRAME_CHALLENGE:
+    case SQX_FRAME_RESPONSE:
     case SQX_FRAME_END:
     case SQX_FRAME_CANCEL:
     case SQX_FRAME_DATAGRAM:
@@ -219,11 +223,11 @@ sim_hostile_end (sim_hostile *hostile,
                  uint64_t     first,
                  uint64_t     run)
 {
-  sqx_end_writer end;
+  sqx_runs_writer end;
 
   sqx_end_writer_begin (&end, &hostile->writer, channel * 2, reason);
-  sqx_end_writer_run (&end, &hostile->writer, first, run);
-  sqx_end_writer_finish (&end, &hostile->writer);
+  sqx_runs_writer_add (&end, &hostile->writer, first, run);
+  sqx_runs_writer_finish (&end, &hostile->writer);
 }
 
 void

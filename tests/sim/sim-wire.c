@@ -341,6 +341,10 @@ see_frame (sim_end         *end,
     case SQX_FRAME_PING:
     case SQX_FRAME_ACK:
     case SQX_FRAME_CLOSE:
+    case SQX_FRAME_READY:
+    case SQX_FRAME_RECEIVED:
+    case SQX_FRAME_CHALLENGE:
+    case SQX_FRAME_RESPONSE:
     case SQX_FRAME_DATAGRAM:
     case SQX_FRAME_DATAGRAM_LENGTH:
       break;
@@ -488,7 +492,14 @@ print_frame (const sqx_frame *frame)
     case SQX_FRAME_CLOSE:
       printf (" CLOSE %llu", (unsigned long long) frame->close.code);
       break;
+    case SQX_FRAME_READY:   printf (" READY"); break;
     case SQX_FRAME_HELLO:   printf (" HELLO"); break;
+    case SQX_FRAME_RECEIVED:
+      printf (" RECEIVED[%llu]", (unsigned long long) frame->received.channel / 2);
+      print_runs (frame->received.runs);
+      break;
+    case SQX_FRAME_CHALLENGE: printf (" CHALLENGE"); break;
+    case SQX_FRAME_RESPONSE:  printf (" RESPONSE"); break;
     case SQX_FRAME_CREDIT:
       printf (" CREDIT %llu/%llu", (unsigned long long) frame->credit.bytes,
               (unsigned long long) frame->credit.exchanges);
