@@ -7,6 +7,7 @@
 #pragma once
 
 #include "sqx-datagrams.h"
+#include "sqx-endpoint-private.h"
 #include "sqx-hello.h"
 #include "sqx-link.h"
 #include "sqx-plain.h"
@@ -39,6 +40,8 @@ struct sqx_conn
   sqx_datagrams  datagrams;
   sqx_timers     timers;
   sqx_closing    closing;
+  sqx_attachment attachment;     /* to its endpoint */
+  void          *user_data;
 
   bool           peer_known;     /* its HELLO came */
   uint64_t       peer_idle;      /* its idle time-out; SQX_TIME_NEVER: none */
@@ -57,6 +60,14 @@ struct sqx_conn
   char           application_id[SQX_APPLICATION_ID_MAX + 1];
   char           peer_application_id[SQX_APPLICATION_ID_MAX + 1];
 };
+
+/* Whoever drives the connection must look at it again. */
+static inline void
+sqx_conn_touch (sqx_conn *conn)
+{
+  if (conn->attachment.endpoint != NULL)
+    sqx_endpoint_touch (conn);
+}
 
 /* sqx-settings.c */
 

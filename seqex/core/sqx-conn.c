@@ -54,6 +54,7 @@ sqx_conn_free (sqx_conn *conn)
 
   if (conn == NULL)
     return;
+  sqx_endpoint_detach (conn);
   sqx_session_detach (&conn->session, SQX_ERR_CLOSED, false);
   while (sqx_conn_poll_event (conn, &event))
     free (event.message.data);
@@ -208,6 +209,7 @@ sqx_conn_release (sqx_conn             *conn,
 
   if (find_unanswered (conn, id, &message) == SQX_OK)
     sqx_handover_release (message);
+  sqx_conn_touch (conn);
 }
 
 void

@@ -31,23 +31,34 @@ typedef struct
   sqx_node      all;
   sqx_node      touched;   /* in the list of sqx_endpoint_poll_conn() */
   sqx_node      sending;   /* in the list of those that may have something to send */
+  sqx_node      due;       /* in the list of those whose deadline has passed */
   sqx_heap_node deadline;
   sqx_route     link;
   sqx_route     handshake;
   sqx_table_node peer;     /* by peer key, or by instance and address for PLAIN */
+  sqx_table_node where;    /* by address */
+  sqx_table_node target;   /* by address and peer_id */
+  sqx_address   address;   /* where the last datagram went; PLAIN: where all go */
+  uint32_t      peer_id;   /* destination id of the last DATA; 0: none was sent */
+  bool          plain;
   bool          counted;   /* towards max_connections: opened by the peer */
 } sqx_attachment;
 
-/* Enters @conn: it is found by its peer key or (PLAIN) by instance and address, once these are known. */
-void sqx_endpoint_attach (sqx_endpoint *endpoint, sqx_conn *conn);
+/* Enters @conn, whose attachment is zero. false: no memory. */
+bool sqx_endpoint_attach (sqx_endpoint *endpoint, sqx_conn *conn);
+/* A no-op for one that stands alone. */
 void sqx_endpoint_detach (sqx_conn *conn);
 /* Something in @conn changed: it is polled, and its deadline is looked at anew. */
 void sqx_endpoint_touch  (sqx_conn *conn);
 /* The peer key of @conn is known now. */
 void sqx_endpoint_peer_known (sqx_conn *conn);
 
-/* Draws an unguessable local id that nobody else has. false: no memory. */
-bool     sqx_endpoint_route   (sqx_endpoint *endpoint, sqx_route *route, sqx_route_kind kind, void *owner);
+/* Draws an unguessable local id, not 0, that nobody else has. */
+void     sqx_endpoint_route   (sqx_endpoint *endpoint, sqx_route *route, sqx_route_kind kind, void *owner);
+/* Gives the id of @from to @to. */
+void     sqx_endpoint_reroute (sqx_endpoint *endpoint, sqx_route *from, sqx_route *to,
+                               sqx_route_kind kind, void *owner);
+/* A no-op for one that is not routed. */
 void     sqx_endpoint_unroute (sqx_endpoint *endpoint, sqx_route *route);
 static inline uint32_t
 sqx_route_id (const sqx_route *route)

@@ -25,7 +25,7 @@ typedef struct
 } sqx_heap;
 
 void sqx_heap_init    (sqx_heap *heap);
-void sqx_heap_clear   (sqx_heap *heap);
+void sqx_heap_clear   (sqx_heap *heap); /* forgets the nodes */
 /* Makes room for @count nodes in all, so that setting cannot fail. */
 bool sqx_heap_reserve (sqx_heap *heap, size_t count);
 /* Enters or moves @node; SQX_TIME_NEVER takes it out. */

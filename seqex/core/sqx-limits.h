@@ -104,6 +104,7 @@
 #define SQX_RECONNECT_FIRST       (1 * SQX_SECOND)  /* pause between attempts; doubles … */
 #define SQX_RECONNECT_MAX         (30 * SQX_SECOND) /* … up to this; a quarter of it is random */
 #define SQX_SESSION_ID_SIZE       16u
+#define SQX_TRANSMIT_TURN         16u  /* datagrams of one connection in a row: the kernel takes them as one */
 
 /* Recovery (RFC 9002) ----------------------------------------------------------------- */
 

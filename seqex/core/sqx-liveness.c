@@ -68,6 +68,7 @@ sqx_conn_update_timers (sqx_conn *conn,
       for (unsigned i = 0; i < SQX_N_TIMERS; i++)
         if (i != SQX_TIMER_DRAIN && i != SQX_TIMER_CLOSE_AGAIN)
           sqx_timers_stop (timers, (sqx_timer) i);
+      sqx_conn_touch (conn);
       return;
     }
 
@@ -79,6 +80,7 @@ sqx_conn_update_timers (sqx_conn *conn,
   sqx_timers_set (timers, SQX_TIMER_FLUSH, sqx_link_may_send (&conn->link)
                                            ? sqx_session_deadline (&conn->session)
                                            : SQX_TIME_NEVER);
+  sqx_conn_touch (conn);
 }
 
 void
@@ -128,6 +130,9 @@ sqx_conn_handle_unreachable (sqx_conn *conn,
                              uint64_t  now)
 {
   if (!sqx_conn_is_over (conn) && conn->timers.at[SQX_TIMER_UNREACHABLE] == SQX_TIME_NEVER)
-    sqx_timers_set (&conn->timers, SQX_TIMER_UNREACHABLE,
-                    sqx_time_add (now, conn->config.unreachable_timeout));
+    {
+      sqx_timers_set (&conn->timers, SQX_TIMER_UNREACHABLE,
+                      sqx_time_add (now, conn->config.unreachable_timeout));
+      sqx_conn_touch (conn);
+    }
 }

@@ -99,6 +99,7 @@ sqx_conn_open_channel (sqx_conn *conn,
   /* What waits after the end stays where it was announced. */
   if (result == SQX_OK && !sqx_conn_is_over (conn))
     sqx_session_open_channel (&conn->session, opened);
+  sqx_conn_touch (conn);
   return result;
 }
 
@@ -134,6 +135,7 @@ sqx_conn_set_serialized (sqx_conn *conn,
       changed->serialized = serialized;
       sqx_handover_requeue (&conn->session, changed);
     }
+  sqx_conn_touch (conn);
   return SQX_OK;
 }
 

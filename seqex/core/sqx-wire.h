@@ -13,7 +13,16 @@
 #include "sqx-limits.h"
 #include "sqx-ranges.h"
 
-#define SQX_PACKET_PLAIN 0x0c
+/* The first byte of a datagram. */
+#define SQX_PACKET_INIT    0x04
+#define SQX_PACKET_ACCEPT  0x05
+#define SQX_PACKET_CONFIRM 0x06
+#define SQX_PACKET_RETRY   0x07
+#define SQX_PACKET_DATA    0x08 /* and 0x09: the key phase is the lowest bit */
+#define SQX_PACKET_RESET   0x0a
+#define SQX_PACKET_VERSION 0x0b
+#define SQX_PACKET_PLAIN   0x0c
+#define SQX_PACKET_LAST    0x0f /* the first bytes up to here are this protocol's */
 
 typedef enum
 {
