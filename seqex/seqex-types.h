@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 /* The headers of the classes name each other's types; none of them includes another one. */
 typedef struct _SeqexChannel    SeqexChannel;
 typedef struct _SeqexConnection SeqexConnection;
+typedef struct _SeqexIdentity   SeqexIdentity;
 typedef struct _SeqexMessage    SeqexMessage;
 typedef struct _SeqexStatistics SeqexStatistics;
 

@@ -13,7 +13,10 @@
 #include "seqex-enum-types.h"
 #include "seqex-enums.h"
 #include "seqex-error.h"
+#include "seqex-identity.h"
+#include "seqex-key.h"
 #include "seqex-message.h"
+#include "seqex-shared-secret.h"
 #include "seqex-statistics.h"
 #include "seqex-types.h"
 
