@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * An endpoint: its life, and the way of datagrams in and out.
+ */
+#include "sqx-endpoint-inner.h"
+
+#include <stdlib.h>
+
+#include "sqx-conn-private.h"
+
+/* Life --------------------------------------------------------------------------------- */
+
+void
+sqx_endpoint_config_init (sqx_endpoint_config *config)
+{
+  *config = (sqx_endpoint_config) {
+    .max_connections = SQX_CONNECTIONS_DEFAULT,
+    .max_half_open = SQX_HALF_OPEN_DEFAULT,
+    .max_half_open_per_host = SQX_HALF_OPEN_HOST_DEFAULT,
+    .retry_threshold = SQX_RETRY_THRESHOLD,
+  };
+  sqx_config_init (&config->connection);
+}
+
+static bool
+config_is_valid (const sqx_endpoint_config *config)
+{
+  return sqx_config_is_valid (&config->connection) &&
+         config->cipher <= SQX_CIPHER_CHACHA20POLY1305 &&
+         config->max_connections <= SQX_CONNECTIONS_MAX &&
+         config->max_half_open >= 1 && config->max_half_open <= SQX_HALF_OPEN_MAX &&
+         config->max_half_open_per_host >= 1;
+}
+
+static uint64_t
+draw (const sqx_config *config)
+{
+  uint8_t bytes[8];
+
+  config->random (config->user_data, bytes, sizeof bytes);
+  return (uint64_t) sqx_get_be32 (bytes) << 32 | sqx_get_be32 (bytes + 4);
+}
+
+static bool
+init_tables (sqx_endpoint *endpoint)
+{
+  const sqx_config *config = &endpoint->config.connection;
+  sqx_table *tables[] = {
+    &endpoint->routes, &endpoint->peers, &endpoint->where, &endpoint->targets
+  };
+
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+    if (!sqx_table_init (tables[i], draw (config)))
+      return false;
+  for (size_t i = 0; i <= SQX_HASH_WORDS; i++)
+    endpoint->hash_secrets[i] = draw (config);
+  return true;
+}
+
+sqx_endpoint *
+sqx_endpoint_new (const sqx_endpoint_config *config,
+                  uint64_t                   now)
+{
+  sqx_endpoint_config filled = *config;
+  sqx_endpoint *endpoint;
+
+  sqx_config_fill (&filled.connection);
+  if (!config_is_valid (&filled))
+    return NULL;
+  endpoint = calloc (1, sizeof *endpoint);
+  if (endpoint == NULL)
+    return NULL;
+
+  if (filled.connection.application_id != NULL)
+    memcpy (endpoint->application_id, filled.connection.application_id,
+            strlen (filled.connection.application_id));
+  filled.connection.application_id = endpoint->application_id;
+  endpoint->config = filled;
+  endpoint->turn = SQX_TRANSMIT_TURN;
+  sqx_node_init (&endpoint->all);
+  sqx_node_init (&endpoint->touched);
+  sqx_node_init (&endpoint->sending);
+  sqx_heap_init (&endpoint->deadlines);
+  if (!init_tables (endpoint))
+    {
+      sqx_endpoint_free (endpoint);
+      return NULL;
+    }
+  return endpoint;
+}
+
+void
+sqx_endpoint_free (sqx_endpoint *endpoint)
+{
+  if (endpoint == NULL)
+    return;
+  assert (endpoint->n_connections == 0);
+  sqx_heap_clear (&endpoint->deadlines);
+  sqx_table_clear (&endpoint->routes);
+  sqx_table_clear (&endpoint->peers);
+  sqx_table_clear (&endpoint->where);
+  sqx_table_clear (&endpoint->targets);
+  free (endpoint);
+}
+
+/* Connections -------------------------------------------------------------------------- */
+
+static uint64_t
+plain_key (const sqx_endpoint *endpoint,
+           const sqx_address  *address,
+           uint32_t            instance)
+{
+  return sqx_endpoint_hash (endpoint, address, &instance, 1);
+}
+
+static sqx_conn *
+find_plain (const sqx_endpoint *endpoint,
+            const sqx_address  *address,
+            uint32_t            instance)
+{
+  uint64_t key = plain_key (endpoint, address, instance);
+  sqx_table_node *node = NULL;
+
+  while ((node = sqx_table_find (&endpoint->peers, key, node)) != NULL)
+    {
+      sqx_attachment *attachment = SQX_CONTAINER (node, sqx_attachment, peer);
+      sqx_conn *conn = SQX_CONTAINER (attachment, sqx_conn, attachment);
+
+      if (attachment->plain && conn->plain.instance == instance &&
+          sqx_address_equal (&attachment->address, address))
+        return conn;
+    }
+  return NULL;
+}
+
+sqx_conn *
+sqx_endpoint_add_plain (sqx_endpoint      *endpoint,
+                        uint64_t           now,
+                        const sqx_config  *config,
+                        const sqx_address *to,
+                        void              *user_data)
+{
+  sqx_conn *conn;
+
+  if (find_plain (endpoint, to, config->instance) != NULL)
+    return NULL;
+  conn = sqx_conn_new (config, now);
+  if (conn == NULL)
+    return NULL;
+  conn->user_data = user_data;
+  if (!sqx_endpoint_attach (endpoint, conn))
+    {
+      sqx_conn_free (conn);
+      return NULL;
+    }
+  conn->attachment.plain = true;
+  sqx_endpoint_note_sent (conn, to, NULL, 0);
+  sqx_table_insert (&endpoint->peers, &conn->attachment.peer,
+                    plain_key (endpoint, to, config->instance));
+  return conn;
+}
+
+uint32_t
+sqx_endpoint_n_connections (const sqx_endpoint *endpoint)
+{
+  return endpoint->n_connections;
+}
+
+const sqx_endpoint_counters *
+sqx_endpoint_counters_get (const sqx_endpoint *endpoint)
+{
+  return &endpoint->counters;
+}
+
+/* In ----------------------------------------------------------------------------------- */
+
+static void
+handle_plain (sqx_endpoint      *endpoint,
+              uint64_t           now,
+              const sqx_address *from,
+              const uint8_t     *data,
+              size_t             size)
+{
+  uint32_t instance;
+  sqx_conn *conn;
+
+  if (!sqx_peek_instance (data, size, &instance))
+    {
+      endpoint->counters.truncated++;
+      return;
+    }
+  conn = find_plain (endpoint, from, instance);
+  if (conn == NULL)
+    endpoint->counters.unknown_plain++;
+  else
+    sqx_conn_handle_datagram (conn, now, data, size);
+}
+
+bool
+sqx_endpoint_handle_datagram (sqx_endpoint      *endpoint,
+                              uint64_t           now,
+                              const sqx_address *from,
+                              uint8_t           *data,
+                              size_t             size)
+{
+  if (size == 0 || data[0] < SQX_PACKET_INIT || data[0] > SQX_PACKET_LAST)
+    return false;
+  if (data[0] == SQX_PACKET_PLAIN)
+    handle_plain (endpoint, now, from, data, size);
+  else
+    endpoint->counters.unknown_type++;
+  return true;
+}
+
+void
+sqx_endpoint_handle_unreachable (sqx_endpoint      *endpoint,
+                                 uint64_t           now,
+                                 const sqx_address *to)
+{
+  sqx_conn *conn = NULL;
+
+  while ((conn = sqx_endpoint_find_address (endpoint, to, conn)) != NULL)
+    sqx_conn_handle_unreachable (conn, now);
+}
+
+/* A deadline may stay passed until what it asks for was sent, so those that are due now are set
+ * apart first. */
+void
+sqx_endpoint_handle_timeout (sqx_endpoint *endpoint,
+                             uint64_t      now)
+{
+  sqx_heap_node *first;
+  sqx_node due, *node;
+
+  sqx_node_init (&due);
+  while ((first = sqx_heap_first (&endpoint->deadlines)) != NULL && first->at <= now)
+    {
+      sqx_list_append (&due, &SQX_CONTAINER (first, sqx_attachment, deadline)->due);
+      sqx_heap_set (&endpoint->deadlines, first, SQX_TIME_NEVER);
+    }
+  while ((node = sqx_list_first (&due)) != NULL)
+    {
+      sqx_attachment *attachment = SQX_CONTAINER (node, sqx_attachment, due);
+      sqx_conn *conn = SQX_CONTAINER (attachment, sqx_conn, attachment);
+
+      sqx_node_unlink (node);
+      sqx_conn_handle_timeout (conn, now);
+      sqx_endpoint_touch (conn);
+    }
+}
+
+uint64_t
+sqx_endpoint_next_timeout (const sqx_endpoint *endpoint)
+{
+  const sqx_heap_node *first = sqx_heap_first (&endpoint->deadlines);
+
+  return first != NULL ? first->at : SQX_TIME_NEVER;
+}
+
+/* Out ---------------------------------------------------------------------------------- */
+
+size_t
+sqx_endpoint_poll_transmit (sqx_endpoint *endpoint,
+                            uint64_t      now,
+                            sqx_address  *to,
+                            uint8_t      *buffer,
+                            size_t        capacity)
+{
+  sqx_node *node;
+
+  while ((node = sqx_list_first (&endpoint->sending)) != NULL)
+    {
+      sqx_attachment *attachment = SQX_CONTAINER (node, sqx_attachment, sending);
+      sqx_conn *conn = SQX_CONTAINER (attachment, sqx_conn, attachment);
+      size_t size = sqx_conn_poll_transmit (conn, now, buffer, capacity);
+      bool turn_ends = size == 0 || --endpoint->turn == 0;
+
+      if (turn_ends)
+        {
+          sqx_node_unlink (node);
+          endpoint->turn = SQX_TRANSMIT_TURN;
+        }
+      if (size == 0)
+        continue;
+      if (turn_ends)
+        sqx_list_append (&endpoint->sending, node);
+      *to = attachment->address;
+      return size;
+    }
+  return 0;
+}
+
+sqx_conn *
+sqx_endpoint_poll_conn (sqx_endpoint *endpoint)
+{
+  sqx_node *node = sqx_list_first (&endpoint->touched);
+  sqx_attachment *attachment;
+
+  if (node == NULL)
+    return NULL;
+  sqx_node_unlink (node);
+  attachment = SQX_CONTAINER (node, sqx_attachment, touched);
+  return SQX_CONTAINER (attachment, sqx_conn, attachment);
+}
