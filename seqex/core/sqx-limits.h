@@ -18,6 +18,7 @@
 #define SQX_PLAIN_HEADER        17u    /* type, instance, source epoch, destination epoch, number */
 #define SQX_HELLO_MAX           512u   /* bytes of parameters in one HELLO */
 #define SQX_HELLO_PARAMETERS    32u    /* in one HELLO, known or not */
+#define SQX_HELLO_CIPHERS_MAX   16u    /* in one list, known or not */
 #define SQX_APPLICATION_ID_MAX  255u   /* bytes of UTF-8 */
 #define SQX_CLOSE_REASON_MAX    255u   /* bytes of UTF-8 carried by CLOSE; a longer one is cut */
 #define SQX_CHALLENGE_SIZE      8u     /* bytes in CHALLENGE, which RESPONSE brings back */

@@ -173,8 +173,9 @@ typedef struct
 } sqx_frame;
 
 /* Takes one frame off @reader, whichever packets it may stand in. false: unknown or malformed,
- * which is a violation; the reader is then of no more use. A run of PADDING is one frame. A FRAGMENT
- * of 0 bytes with a total other than 0 is malformed. An END or RECEIVED without runs is legal. */
+ * which is a violation; the reader is then of no more use. A run of PADDING is one frame. A
+ * FRAGMENT of 0 bytes with a total other than 0 is malformed. An END or RECEIVED without runs is
+ * legal. */
 bool sqx_decode_frame (sqx_reader *reader, sqx_frame *frame);
 
 /* Writing ----------------------------------------------------------------------------- */

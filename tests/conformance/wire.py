@@ -230,7 +230,7 @@ def write_frame(frame):
 # Packets, sections 4 and 5 -------------------------------------------------------------------
 
 def add_frames(packet, reader, allowed):
-    """Frames up to the first one that is malformed or not allowed, and whether there is none such."""
+    """Frames up to the first that is malformed or not allowed, and whether there is none such."""
     packet['frames'] = []
     try:
         check(reader.left() > 0, 'no frame')
