@@ -18,6 +18,43 @@ put_number (sqx_writer  *writer,
   (void) fits;
 }
 
+static void
+put_bytes (sqx_writer    *writer,
+           sqx_hello_id   id,
+           const uint8_t *bytes,
+           size_t         size)
+{
+  bool fits = sqx_write_varint (writer, id) && sqx_write_varint (writer, size) &&
+              sqx_writer_room (writer) >= size;
+
+  assert (fits);
+  (void) fits;
+  memcpy (writer->data + writer->size, bytes, size);
+  writer->size += size;
+}
+
+static void
+put_secure (sqx_writer      *writer,
+            const sqx_hello *hello)
+{
+  uint8_t link_id[4];
+
+  if (hello->n_ciphers > 0)
+    put_bytes (writer, SQX_HELLO_CIPHERS, hello->ciphers, hello->n_ciphers);
+  if (hello->has_session)
+    {
+      put_bytes (writer, SQX_HELLO_SESSION_ID, hello->session_id, SQX_SESSION_ID_SIZE);
+      put_number (writer, SQX_HELLO_GENERATION, hello->generation);
+    }
+  if (hello->ready)
+    put_number (writer, SQX_HELLO_READY, 1);
+  if (hello->has_link_id)
+    {
+      sqx_put_be32 (link_id, hello->link_id);
+      put_bytes (writer, SQX_HELLO_LINK_ID, link_id, sizeof link_id);
+    }
+}
+
 size_t
 sqx_hello_encode (const sqx_hello *hello,
                   uint8_t          buffer[SQX_HELLO_MAX])
@@ -36,12 +73,8 @@ sqx_hello_encode (const sqx_hello *hello,
   put_number (&writer, SQX_HELLO_ACK_DELAY, hello->ack_delay);
   put_number (&writer, SQX_HELLO_MAX_DATAGRAM_SIZE, hello->max_datagram_size);
   if (id_size > 0)
-    {
-      sqx_write_varint (&writer, SQX_HELLO_APPLICATION_ID);
-      sqx_write_varint (&writer, id_size);
-      memcpy (buffer + writer.size, hello->application_id, id_size);
-      writer.size += id_size;
-    }
+    put_bytes (&writer, SQX_HELLO_APPLICATION_ID, (const uint8_t *) hello->application_id, id_size);
+  put_secure (&writer, hello);
   return writer.size;
 }
 
@@ -105,9 +138,68 @@ take_application_id (const parameter *p,
   return true;
 }
 
+/* The ciphers that are known, in the peer's order. */
+static bool
+take_ciphers (const parameter *p,
+              sqx_hello       *hello)
+{
+  size_t size = (size_t) (p->value.end - p->value.at);
+
+  if (size == 0 || size > SQX_HELLO_CIPHERS_MAX)
+    return false;
+  for (const uint8_t *at = p->value.at; at < p->value.end; at++)
+    if ((*at == SQX_CIPHER_AES256GCM || *at == SQX_CIPHER_CHACHA20POLY1305) &&
+        memchr (hello->ciphers, *at, hello->n_ciphers) == NULL)
+      hello->ciphers[hello->n_ciphers++] = *at;
+  return true;
+}
+
+static bool
+take_session_id (parameter *p,
+                 sqx_hello *hello)
+{
+  if (p->value.end - p->value.at != SQX_SESSION_ID_SIZE)
+    return false;
+  memcpy (hello->session_id, p->value.at, SQX_SESSION_ID_SIZE);
+  hello->has_session = true;
+  return true;
+}
+
+/* What only handshakes have. */
+static bool
+take_secure (parameter *p,
+             sqx_hello *hello)
+{
+  uint64_t ready = 0;
+
+  switch (p->id)
+    {
+    case SQX_HELLO_CIPHERS:
+      return take_ciphers (p, hello);
+    case SQX_HELLO_SESSION_ID:
+      return take_session_id (p, hello);
+    case SQX_HELLO_GENERATION:
+      return take_number (p, 0, SQX_VARINT_MAX, &hello->generation);
+    case SQX_HELLO_READY:
+      if (!take_number (p, 0, 1, &ready))
+        return false;
+      hello->ready = ready == 1;
+      return true;
+    case SQX_HELLO_LINK_ID:
+      if (p->value.end - p->value.at != 4)
+        return false;
+      hello->link_id = sqx_get_be32 (p->value.at);
+      hello->has_link_id = true;
+      return true;
+    default:
+      return true;
+    }
+}
+
 static bool
 take_parameter (parameter *p,
-                sqx_hello *hello)
+                sqx_hello *hello,
+                bool       secure)
 {
   switch (p->id)
     {
@@ -131,22 +223,26 @@ take_parameter (parameter *p,
     case SQX_HELLO_APPLICATION_ID:
       return take_application_id (p, hello);
     default:
-      return true;
+      return !secure || take_secure (p, hello);
     }
 }
 
-bool
-sqx_hello_decode (sqx_hello     *hello,
-                  const uint8_t *data,
-                  size_t         size)
+/* @seen gets a bit for each id up to 31 that was there. */
+static bool
+decode (sqx_hello     *hello,
+        const uint8_t *data,
+        size_t         size,
+        bool           secure,
+        unsigned      *seen)
 {
   const unsigned required = 1u << SQX_HELLO_MAX_MESSAGE_SIZE | 1u << SQX_HELLO_BYTE_CREDIT |
                             1u << SQX_HELLO_EXCHANGE_CREDIT | 1u << SQX_HELLO_MAX_CHANNELS |
                             1u << SQX_HELLO_ACK_DELAY | 1u << SQX_HELLO_MAX_DATAGRAM_SIZE;
   sqx_reader reader = { data, data + size };
-  unsigned seen = 0, count = 0;
+  unsigned count = 0;
   parameter p;
 
+  *seen = 0;
   *hello = (sqx_hello) { 0 };
   while (reader.at < reader.end)
     {
@@ -154,14 +250,67 @@ sqx_hello_decode (sqx_hello     *hello,
 
       /* Each is compared with all before it, so there must not be too many. */
       if (++count > SQX_HELLO_PARAMETERS || !read_parameter (&reader, &p) ||
-          came_before (data, start, p.id) || !take_parameter (&p, hello))
+          came_before (data, start, p.id) || !take_parameter (&p, hello, secure))
         return false;
-      if (p.id <= SQX_HELLO_APPLICATION_ID)
-        seen |= 1u << p.id;
+      if (p.id < 32)
+        *seen |= 1u << p.id;
     }
-  return (seen & required) == required &&
+  return (*seen & required) == required &&
          hello->byte_credit >= 2 * (hello->max_message_size + SQX_MESSAGE_OVERHEAD);
 }
+
+bool
+sqx_hello_decode (sqx_hello     *hello,
+                  const uint8_t *data,
+                  size_t         size)
+{
+  unsigned seen;
+
+  return decode (hello, data, size, false, &seen);
+}
+
+bool
+sqx_hello_decode_secure (sqx_hello     *hello,
+                         const uint8_t *data,
+                         size_t         size)
+{
+  unsigned seen;
+
+  return decode (hello, data, size, true, &seen) && (seen & 1u << SQX_HELLO_CIPHERS) != 0 &&
+         hello->has_session == ((seen & 1u << SQX_HELLO_GENERATION) != 0);
+}
+
+/* Ciphers ------------------------------------------------------------------------------ */
+
+static bool
+has_cipher (const sqx_hello *hello,
+            sqx_cipher       cipher)
+{
+  return memchr (hello->ciphers, (int) cipher, hello->n_ciphers) != NULL;
+}
+
+static bool
+prefers (const sqx_hello *hello,
+         sqx_cipher       cipher)
+{
+  return hello->n_ciphers > 0 && hello->ciphers[0] == cipher;
+}
+
+sqx_cipher
+sqx_hello_choose_cipher (const sqx_hello *own,
+                         const sqx_hello *peer)
+{
+  if (prefers (own, SQX_CIPHER_AES256GCM) && prefers (peer, SQX_CIPHER_AES256GCM))
+    return SQX_CIPHER_AES256GCM;
+  if (has_cipher (own, SQX_CIPHER_CHACHA20POLY1305) &&
+      has_cipher (peer, SQX_CIPHER_CHACHA20POLY1305))
+    return SQX_CIPHER_CHACHA20POLY1305;
+  if (has_cipher (own, SQX_CIPHER_AES256GCM) && has_cipher (peer, SQX_CIPHER_AES256GCM))
+    return SQX_CIPHER_AES256GCM;
+  return (sqx_cipher) 0;
+}
+
+/* Text --------------------------------------------------------------------------------- */
 
 bool
 sqx_utf8_valid (const uint8_t *data,

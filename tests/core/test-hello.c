@@ -400,6 +400,261 @@ test_application_id (void)
   g_assert_false (decode_id ("sch\xc3", 4));
 }
 
+/* Of handshakes ------------------------------------------------------------------------ */
+
+static const sqx_hello secure = {
+  .max_message_size = 1048576,
+  .byte_credit = 4194304,
+  .exchange_credit = 1024,
+  .max_channels = 256,
+  .ack_delay = 25000,
+  .max_datagram_size = 1200,
+  .ciphers = { SQX_CIPHER_CHACHA20POLY1305, SQX_CIPHER_AES256GCM },
+  .n_ciphers = 2,
+  .has_session = TRUE,
+  .session_id = { 0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff },
+  .generation = 300,
+  .ready = TRUE,
+  .has_link_id = TRUE,
+  .link_id = 0xa1b2c3d4,
+};
+
+static const guint8 secure_bytes[] = {
+  1, 4, 0x80, 0x10, 0x00, 0x00, 2, 4, 0x80, 0x40, 0x00, 0x00, 3, 2, 0x44, 0x00, 4, 2, 0x41, 0x00,
+  7, 4, 0x80, 0x00, 0x61, 0xa8, 8, 2, 0x44, 0xb0, 10, 2, 2, 1,
+  11, 16, 0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff, 12, 2, 0x41, 0x2c, 13, 1, 1,
+  14, 4, 0xa1, 0xb2, 0xc3, 0xd4,
+};
+
+static gboolean
+decode_secure (sqx_hello    *hello,
+               const guint8 *data,
+               gsize         size)
+{
+  guint8 *copy = g_malloc (MAX (size, 1));
+  gboolean ok;
+
+  if (size > 0)
+    memcpy (copy, data, size);
+  ok = sqx_hello_decode_secure (hello, copy, size);
+  g_free (copy);
+  return ok;
+}
+
+static void
+assert_secure_equal (const sqx_hello *a,
+                     const sqx_hello *b)
+{
+  assert_equal (a, b);
+  g_assert_cmpmem (a->ciphers, a->n_ciphers, b->ciphers, b->n_ciphers);
+  g_assert_cmpint (a->has_session, ==, b->has_session);
+  g_assert_cmpmem (a->session_id, SQX_SESSION_ID_SIZE, b->session_id, SQX_SESSION_ID_SIZE);
+  g_assert_cmpuint (a->generation, ==, b->generation);
+  g_assert_cmpint (a->ready, ==, b->ready);
+  g_assert_cmpint (a->has_link_id, ==, b->has_link_id);
+  g_assert_cmpuint (a->link_id, ==, b->link_id);
+}
+
+static void
+test_secure (void)
+{
+  guint8 buffer[SQX_HELLO_MAX];
+  gsize size = sqx_hello_encode (&secure, buffer);
+  sqx_hello copy, largest = {
+    .max_message_size = SQX_MESSAGE_MAX_MAX,
+    .byte_credit = SQX_WINDOW_MAX,
+    .exchange_credit = SQX_EXCHANGES_MAX,
+    .max_channels = SQX_CHANNELS_MAX,
+    .max_streams = SQX_VARINT_MAX,
+    .idle_timeout = SQX_VARINT_MAX,
+    .ack_delay = SQX_ACK_DELAY_MAX,
+    .max_datagram_size = SQX_DATAGRAM_MAX,
+    .ciphers = { 1, 2 },
+    .n_ciphers = 2,
+    .has_session = TRUE,
+    .generation = SQX_VARINT_MAX,
+    .ready = TRUE,
+    .has_link_id = TRUE,
+    .link_id = G_MAXUINT32,
+  };
+
+  g_assert_cmpmem (buffer, size, secure_bytes, sizeof secure_bytes);
+  g_assert_true (decode_secure (&copy, buffer, size));
+  assert_secure_equal (&copy, &secure);
+
+  memset (largest.application_id, 'x', SQX_APPLICATION_ID_MAX);
+  size = sqx_hello_encode (&largest, buffer);
+  g_assert_cmpuint (size, <=, SQX_HELLO_MAX);
+  g_assert_true (decode_secure (&copy, buffer, size));
+  assert_secure_equal (&copy, &largest);
+}
+
+/* In PLAIN these ids are unknown ones: whatever they hold, nothing of it is there. */
+static void
+test_secure_in_plain (void)
+{
+  sqx_hello hello, wanted = { 0 };
+  List list;
+
+  g_assert_true (decode (&hello, secure_bytes, sizeof secure_bytes));
+  g_assert_cmpuint (hello.n_ciphers, ==, 0);
+  g_assert_false (hello.has_session || hello.ready || hello.has_link_id);
+  assert_secure_equal (&hello, &(sqx_hello) {
+    .max_message_size = 1048576, .byte_credit = 4194304, .exchange_credit = 1024,
+    .max_channels = 256, .ack_delay = 25000, .max_datagram_size = 1200,
+  });
+
+  list_init (&list);
+  for (guint64 i = 1; i <= 8; i++)
+    list_number (&list, i, usual_value (i));
+  for (guint64 i = 10; i <= 14; i++)
+    list_bytes (&list, i, "abcdefghijklmnopqrstuvw", 17);
+  g_assert_true (decode (&hello, list.data, list.writer.size));
+  g_assert_false (decode_secure (&hello, list.data, list.writer.size));
+  wanted = usual;
+  wanted.application_id[0] = '\0';
+  g_assert_true (decode (&hello, list.data, list.writer.size));
+  assert_secure_equal (&hello, &wanted);
+}
+
+/* All that every HELLO has, ciphers unless they are the one in question, and @id. */
+static gboolean
+secure_with (sqx_hello    *hello,
+             guint64       id,
+             gconstpointer bytes,
+             gsize         size)
+{
+  List list;
+
+  list_init (&list);
+  for (guint64 i = 1; i <= 8; i++)
+    list_number (&list, i, usual_value (i));
+  if (id != SQX_HELLO_CIPHERS)
+    list_bytes (&list, SQX_HELLO_CIPHERS, "\1", 1);
+  if (id == SQX_HELLO_GENERATION)
+    list_bytes (&list, SQX_HELLO_SESSION_ID, "0123456789abcdef", 16);
+  if (id == SQX_HELLO_SESSION_ID)
+    list_bytes (&list, SQX_HELLO_GENERATION, "\0", 1);
+  if (id != 0)
+    list_bytes (&list, id, bytes, size);
+  return decode_secure (hello, list.data, list.writer.size);
+}
+
+static void
+test_ciphers (void)
+{
+  guint8 many[SQX_HELLO_CIPHERS_MAX + 1];
+  sqx_hello hello;
+
+  g_assert_false (decode_secure (&hello, secure_bytes, 30)); /* what comes before the ciphers */
+  g_assert_false (secure_with (&hello, SQX_HELLO_CIPHERS, NULL, 0));
+  g_assert_true (secure_with (&hello, SQX_HELLO_CIPHERS, "\2", 1));
+  g_assert_cmpmem (hello.ciphers, hello.n_ciphers, "\2", 1);
+  /* The order stays; what is unknown or comes again is left out. */
+  g_assert_true (secure_with (&hello, SQX_HELLO_CIPHERS, "\7\2\0\2\1\377\1", 7));
+  g_assert_cmpmem (hello.ciphers, hello.n_ciphers, "\2\1", 2);
+  g_assert_true (secure_with (&hello, SQX_HELLO_CIPHERS, "\7\3", 2));
+  g_assert_cmpuint (hello.n_ciphers, ==, 0);
+
+  for (guint i = 0; i < sizeof many; i++)
+    many[i] = (guint8) (100 + i);
+  many[SQX_HELLO_CIPHERS_MAX - 1] = 1;
+  g_assert_true (secure_with (&hello, SQX_HELLO_CIPHERS, many, SQX_HELLO_CIPHERS_MAX));
+  g_assert_cmpmem (hello.ciphers, hello.n_ciphers, "\1", 1);
+  g_assert_false (secure_with (&hello, SQX_HELLO_CIPHERS, many, SQX_HELLO_CIPHERS_MAX + 1));
+}
+
+static void
+test_session (void)
+{
+  const char *bytes = "0123456789abcdefg";
+  sqx_hello hello;
+  List list;
+
+  g_assert_true (secure_with (&hello, 0, NULL, 0));
+  g_assert_false (hello.has_session || hello.ready || hello.has_link_id);
+  for (gsize size = 0; size <= 17; size++)
+    {
+      g_assert_cmpint (secure_with (&hello, SQX_HELLO_SESSION_ID, bytes, size), ==, size == 16);
+      g_assert_cmpint (secure_with (&hello, SQX_HELLO_LINK_ID, bytes, size), ==, size == 4);
+    }
+  g_assert_true (secure_with (&hello, SQX_HELLO_SESSION_ID, bytes, 16));
+  g_assert_true (hello.has_session);
+  g_assert_cmpmem (hello.session_id, 16, bytes, 16);
+  g_assert_true (secure_with (&hello, SQX_HELLO_LINK_ID, "\0\0\0\0", 4));
+  g_assert_true (hello.has_link_id);
+  g_assert_cmpuint (hello.link_id, ==, 0);
+
+  g_assert_true (secure_with (&hello, SQX_HELLO_GENERATION, "\101\54", 2));
+  g_assert_cmpuint (hello.generation, ==, 300);
+  g_assert_false (secure_with (&hello, SQX_HELLO_GENERATION, "\101\54\0", 3));
+  g_assert_true (secure_with (&hello, SQX_HELLO_READY, "\0", 1));
+  g_assert_false (hello.ready);
+  g_assert_true (secure_with (&hello, SQX_HELLO_READY, "\1", 1));
+  g_assert_true (hello.ready);
+  g_assert_false (secure_with (&hello, SQX_HELLO_READY, "\2", 1));
+  g_assert_false (secure_with (&hello, SQX_HELLO_READY, "", 0));
+
+  /* One of the two alone. */
+  for (guint64 id = SQX_HELLO_SESSION_ID; id <= SQX_HELLO_GENERATION; id++)
+    {
+      list_init (&list);
+      for (guint64 i = 1; i <= 8; i++)
+        list_number (&list, i, usual_value (i));
+      list_bytes (&list, SQX_HELLO_CIPHERS, "\1", 1);
+      list_bytes (&list, id, bytes, id == SQX_HELLO_SESSION_ID ? 16 : 1);
+      g_assert_false (decode_secure (&hello, list.data, list.writer.size));
+    }
+}
+
+/* Cut between two parameters it is whole again only where nothing is missing. */
+static void
+test_secure_truncations (void)
+{
+  static const gsize whole[] = { 34, 56, 59, sizeof secure_bytes };
+  sqx_hello hello;
+
+  for (gsize size = 0, i = 0; size <= sizeof secure_bytes; size++)
+    {
+      gboolean wanted = size == whole[i];
+
+      g_assert_cmpint (decode_secure (&hello, secure_bytes, size), ==, wanted);
+      i += wanted;
+    }
+}
+
+static void
+test_choose_cipher (void)
+{
+  enum { AES = SQX_CIPHER_AES256GCM, CHACHA = SQX_CIPHER_CHACHA20POLY1305 };
+  static const struct { guint8 own[3], peer[3]; int wanted; } cases[] = {
+    { { AES, CHACHA }, { AES, CHACHA }, AES },
+    { { AES, CHACHA }, { CHACHA, AES }, CHACHA },
+    { { CHACHA, AES }, { CHACHA, AES }, CHACHA },
+    { { AES }, { AES, CHACHA }, AES },
+    { { AES }, { CHACHA, AES }, AES },
+    { { CHACHA }, { AES, CHACHA }, CHACHA },
+    { { AES }, { AES }, AES },
+    { { CHACHA }, { CHACHA }, CHACHA },
+    { { AES }, { CHACHA }, 0 },
+    { { AES }, { 0 }, 0 },
+    { { CHACHA }, { 0 }, 0 },
+    { { 0 }, { 0 }, 0 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      sqx_hello own = { 0 }, peer = { 0 };
+
+      memcpy (own.ciphers, cases[i].own, 3);
+      memcpy (peer.ciphers, cases[i].peer, 3);
+      own.n_ciphers = (guint8) strlen ((const char *) cases[i].own);
+      peer.n_ciphers = (guint8) strlen ((const char *) cases[i].peer);
+      g_assert_cmpint ((int) sqx_hello_choose_cipher (&own, &peer), ==, cases[i].wanted);
+      g_assert_cmpint ((int) sqx_hello_choose_cipher (&peer, &own), ==, cases[i].wanted);
+    }
+}
+
 /* UTF-8 ------------------------------------------------------------------------------- */
 
 static void
@@ -518,6 +773,12 @@ main (int   argc,
   g_test_add_func ("/seqex/hello/unknown", test_unknown);
   g_test_add_func ("/seqex/hello/truncations", test_truncations);
   g_test_add_func ("/seqex/hello/application-id", test_application_id);
+  g_test_add_func ("/seqex/hello/secure", test_secure);
+  g_test_add_func ("/seqex/hello/secure-in-plain", test_secure_in_plain);
+  g_test_add_func ("/seqex/hello/ciphers", test_ciphers);
+  g_test_add_func ("/seqex/hello/session", test_session);
+  g_test_add_func ("/seqex/hello/secure-truncations", test_secure_truncations);
+  g_test_add_func ("/seqex/hello/choose-cipher", test_choose_cipher);
   g_test_add_func ("/seqex/hello/utf8", test_utf8);
   g_test_add_func ("/seqex/hello/utf8-random", test_utf8_random);
   g_test_add_func ("/seqex/hello/random", test_random);

@@ -114,6 +114,11 @@ check_hello (const uint8_t *data,
   uint8_t buffer[SQX_HELLO_MAX];
   sqx_hello hello, again;
 
+  if (sqx_hello_decode_secure (&hello, data, size) && hello.n_ciphers > 0)
+    {
+      REQUIRE (sqx_hello_decode_secure (&again, buffer, sqx_hello_encode (&hello, buffer)));
+      REQUIRE (again.n_ciphers == hello.n_ciphers && again.generation == hello.generation);
+    }
   if (!sqx_hello_decode (&hello, data, size))
     return;
   REQUIRE (strlen (hello.application_id) <= SQX_APPLICATION_ID_MAX);
