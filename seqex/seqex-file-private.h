@@ -34,9 +34,11 @@ gboolean seqex_file_write   (const char  *path,
                              gboolean     replace,
                              GError     **error);
 
-/* Takes the lock of @path, which is a file beside it; waits for who has it for at most ten seconds,
- * then G_IO_ERROR_BUSY. Closing the descriptor that is returned lets it go; -1 is an error. */
+/* Takes the lock of @path, which is a file beside it; waits for who has it for at most @timeout
+ * microseconds, then G_IO_ERROR_BUSY. Closing the descriptor that is returned lets it go; -1 is an
+ * error. */
 int      seqex_file_lock    (const char  *path,
+                             GTimeSpan    timeout,
                              GError     **error);
 
 G_END_DECLS

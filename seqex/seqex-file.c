@@ -16,9 +16,8 @@
 
 #include "seqex-crypto-private.h"
 
-/* How long to wait for a lock, and how long between two looks at it. */
-#define LOCK_TIMEOUT (10 * G_TIME_SPAN_SECOND)
-#define LOCK_STEP    (2 * G_TIME_SPAN_MILLISECOND)
+/* How long to wait between two looks at a lock. */
+#define LOCK_STEP (2 * G_TIME_SPAN_MILLISECOND)
 
 /* "“path” is something" */
 static void
@@ -269,11 +268,12 @@ seqex_file_write (const char  *path,
 
 int
 seqex_file_lock (const char  *path,
+                 GTimeSpan    timeout,
                  GError     **error)
 {
   g_autofree char *lock = g_strconcat (path, ".lock", NULL);
   g_autofree char *directory = g_path_get_dirname (path);
-  gint64 give_up = g_get_monotonic_time () + LOCK_TIMEOUT;
+  gint64 give_up = g_get_monotonic_time () + timeout;
   int fd = open (lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
 
   if (fd < 0 && errno == ENOENT)

@@ -18,6 +18,8 @@
 #include "seqex-message.h"
 #include "seqex-shared-secret.h"
 #include "seqex-statistics.h"
+#include "seqex-trust-store.h"
+#include "seqex-trusted-peer.h"
 #include "seqex-types.h"
 
 #undef SEQEX_INSIDE
