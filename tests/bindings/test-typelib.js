@@ -12,6 +12,9 @@ for (const verb of ['send', 'send_with_reply', 'receive', 'close'])
     Gio._promisify(Seqex.Connection.prototype, `${verb}_async`);
 for (const verb of ['reply', 'reply_with_reply'])
     Gio._promisify(Seqex.Message.prototype, `${verb}_async`);
+for (const verb of ['load_file', 'load_or_generate'])
+    Gio._promisify(Seqex.Identity, `${verb}_async`);
+Gio._promisify(Seqex.Identity.prototype, 'save_file_async');
 Gio._promisify(Seqex.Channel.prototype, 'receive_async');
 Gio._promisify(Seqex.Channel.prototype, 'send_with_reply_async');
 
@@ -184,6 +187,48 @@ const tests = {
         equal(await closed, null);
         await fails(a.send_async(bytes('late'), NONE, null),
             Gio.IOErrorEnum, Gio.IOErrorEnum.CLOSED);
+    },
+
+    async 'identity'() {
+        const directory = Gio.File.new_for_path(GLib.Dir.make_tmp('seqex-js-XXXXXX'));
+        const file = directory.get_child('me');
+        const identity = new Seqex.Identity();
+
+        equal(identity.public_key.get_size(), 32);
+        equal(identity.fingerprint === new Seqex.Identity().fingerprint, false);
+        equal(await identity.save_file_async(file, null), true);
+        equal((await Seqex.Identity.load_file_async(file, null)).fingerprint, identity.fingerprint);
+        equal((await Seqex.Identity.load_or_generate_async(file, null)).fingerprint,
+            identity.fingerprint);
+        equal(Seqex.Identity.load_or_generate(file, null).fingerprint, identity.fingerprint);
+        file.delete(null);
+        await fails(Seqex.Identity.load_file_async(file, null),
+            Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND);
+        directory.delete(null);
+
+        equal(Seqex.fingerprint_normalize(identity.fingerprint.toUpperCase()),
+            identity.fingerprint);
+        const secret = Seqex.shared_secret_generate();
+        equal(Seqex.shared_secret_normalize(Seqex.shared_secret_to_uri(secret)), secret);
+    },
+
+    async 'trust store'() {
+        const [one, other] = [0, 1].map(() => new Seqex.Identity().fingerprint);
+        const store = new Seqex.TrustStore();
+        const changes = [];
+
+        store.connect('items-changed', (list, ...change) => changes.push(change));
+        equal(store.check('one', one), Seqex.TrustVerdict.UNKNOWN);
+        equal(store.remember('one', one), true);
+        equal(store.remember(null, other), true);
+        equal(changes, [[0, 0, 1], [1, 0, 1]]);
+        equal(store.check('one', other), Seqex.TrustVerdict.CHANGED);
+        await fails((async () => store.remember('one', other))(),
+            Seqex.Error, Seqex.Error.KEY_CHANGED);
+        equal([0, 1].map(position => store.get_item(position).name), ['one', null]);
+        equal(store.forget(store.lookup_name('one')), true);
+        equal(store.lookup_name('one'), null);
+        equal([store.n_items, store.get_item(0).fingerprint], [1, other]);
     },
 
     async 'objects are finalized'([a, b]) {

@@ -4,6 +4,7 @@
 import gc
 import os
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
@@ -446,6 +447,87 @@ class TestProperties(Case):
             run(self.b, 'receive')
         self.assertTrue(all(finish(each) for each in sends))
         self.assertEqual(self.a.props.queued_bytes, 0)
+
+
+class TestIdentity(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+
+    def file(self, name):
+        return Gio.File.new_for_path(os.path.join(self.directory.name, name))
+
+    def start(self, function, *arguments):
+        """Runs a static asynchronous function, and returns what its finish function does."""
+        results = []
+        getattr(Seqex.Identity, function + '_async')(
+            *arguments, None, lambda source, result: results.append(result))
+        wait_until(lambda: results)
+        return getattr(Seqex.Identity, function + '_finish')(results[0])
+
+    def test_identity(self):
+        fresh = Seqex.Identity()
+        self.assertNotEqual(fresh.props.fingerprint,
+                            Seqex.Identity.new_generate().get_fingerprint())
+        self.assertEqual(len(fresh.props.public_key.get_data()), 32)
+        self.assertTrue(fresh.save_file(self.file('me'), None))
+        self.assertEqual(Seqex.Identity.load_file(self.file('me'), None).props.fingerprint,
+                         fresh.props.fingerprint)
+        self.assertEqual(Seqex.Identity.load_or_generate(self.file('me')).props.fingerprint,
+                         fresh.props.fingerprint)
+
+    def test_asynchronously(self):
+        identity = self.start('load_or_generate', self.file('me'))
+        self.assertEqual(self.start('load_file', self.file('me')).props.fingerprint,
+                         identity.props.fingerprint)
+        self.assertTrue(run(identity, 'save_file', self.file('copy')))
+        with self.assertRaises(GLib.Error) as caught:
+            self.start('load_file', self.file('nobody'))
+        self.assertTrue(caught.exception.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND))
+
+    def test_fingerprint(self):
+        identity = Seqex.Identity()
+        text = identity.props.fingerprint
+        self.assertEqual(Seqex.fingerprint_normalize(text.upper().replace('-', ' ')), text)
+        self.assertEqual(Seqex.fingerprint_from_key(identity.props.public_key), text)
+        self.assertTrue(Seqex.fingerprint_to_key(text).equal(identity.props.public_key))
+        with self.assertRaises(GLib.Error) as caught:
+            Seqex.fingerprint_normalize('example.org')
+        self.assertIn('position 8', caught.exception.message)
+
+    def test_shared_secret(self):
+        secret = Seqex.shared_secret_generate()
+        uri = Seqex.shared_secret_to_uri(secret)
+        self.assertTrue(uri.startswith('SEQEX-SECRET:'))
+        self.assertEqual(Seqex.shared_secret_normalize(uri), secret)
+        with self.assertRaises(GLib.Error):
+            Seqex.shared_secret_normalize('1234')
+
+    def test_trust_store(self):
+        one, other = [Seqex.Identity().props.fingerprint for _ in range(2)]
+        for store in (Seqex.TrustStore(file=self.file('peers')), Seqex.TrustStore()):
+            changes = []
+            store.connect('items-changed', lambda store, *change: changes.append(change))
+            self.assertEqual(store.check('one', one), Seqex.TrustVerdict.UNKNOWN)
+            self.assertTrue(store.remember('one', one))
+            self.assertTrue(store.remember(None, other))
+            self.assertEqual(changes, [(0, 0, 1), (1, 0, 1)])
+            self.assertEqual(store.check('one', one), Seqex.TrustVerdict.KNOWN)
+            self.assertEqual(store.check('one', other), Seqex.TrustVerdict.CHANGED)
+            with self.assertRaises(GLib.Error) as caught:
+                store.remember('one', other)
+            self.assertTrue(caught.exception.matches(Seqex.error_quark(), Seqex.Error.KEY_CHANGED))
+            self.assertEqual([peer.props.name for peer in store], ['one', None])
+            peer = store.lookup_name('one')
+            self.assertEqual(peer.props.fingerprint, one)
+            self.assertIsNotNone(peer.props.last_seen.format_iso8601())
+            self.assertTrue(store.forget(peer))
+            self.assertIsNone(store.lookup_name('one'))
+            self.assertIsNone(store.lookup(one))
+            self.assertEqual(store.get_n_items(), 1)
+        again = Seqex.TrustStore.new(self.file('peers'))
+        self.assertTrue(again.load())
+        self.assertEqual([peer.get_fingerprint() for peer in again], [other])
 
 
 if __name__ == '__main__':

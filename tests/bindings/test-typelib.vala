@@ -147,6 +147,28 @@ async void test_close (Seqex.Connection a, Seqex.Connection b) throws Error {
   }
 }
 
+async void test_identity () throws Error {
+  var directory = File.new_for_path (DirUtils.make_tmp ("seqex-vala-XXXXXX"));
+  var file = directory.get_child ("me");
+  var identity = yield Seqex.Identity.load_or_generate_async (file);
+  var again = yield Seqex.Identity.load_file_async (file);
+  var store = new Seqex.TrustStore (null);
+
+  assert_cmpstr (again.fingerprint, EQ, identity.fingerprint);
+  assert_true (identity.public_key.length == 32);
+  assert_true (yield identity.save_file_async (file));
+  file.delete ();
+  directory.delete ();
+
+  assert_true (store.remember ("one", identity.fingerprint));
+  assert_true (store.check ("one", new Seqex.Identity.generate ().fingerprint) == CHANGED);
+  assert_true (store.check (null, identity.fingerprint.up ()) == KNOWN);
+  assert_cmpstr (store.lookup (identity.fingerprint).name, EQ, "one");
+  assert_cmpuint (store.get_n_items (), EQ, 1);
+  var secret = Seqex.shared_secret_generate ();
+  assert_cmpstr (Seqex.shared_secret_normalize (Seqex.shared_secret_to_uri (secret)), EQ, secret);
+}
+
 async void dispatch (string name, Seqex.Connection a, Seqex.Connection b) throws Error {
   switch (name) {
   case "handler-after-the-message":
@@ -166,6 +188,9 @@ async void dispatch (string name, Seqex.Connection a, Seqex.Connection b) throws
     break;
   case "close":
     yield test_close (a, b);
+    break;
+  case "identity":
+    yield test_identity ();
     break;
   default:
     assert_not_reached ();
@@ -210,7 +235,8 @@ void add_test (string name) {
 int main (string[] args) {
   Test.init (ref args);
   foreach (unowned string name in new string[] {
-    "handler-after-the-message", "chain", "errors", "cancel", "timeout", "close"
+    "handler-after-the-message", "chain", "errors", "cancel", "timeout", "close",
+    "identity"
   })
     add_test (name);
   return Test.run ();
