@@ -135,6 +135,49 @@ sqx_endpoint_touch (sqx_conn *conn)
   sqx_heap_set (&endpoint->deadlines, &attachment->deadline, sqx_conn_next_timeout (conn));
 }
 
+/* By the key alone: who opens several connections has them under one. */
+static uint64_t
+hash_of_key (const sqx_endpoint *endpoint,
+             const uint8_t       key[SQX_KEY_SIZE])
+{
+  static const sqx_address nowhere;
+  uint32_t words[SQX_KEY_SIZE / 4];
+
+  for (size_t i = 0; i < SQX_KEY_SIZE / 4; i++)
+    words[i] = sqx_get_be32 (key + 4 * i);
+  return sqx_endpoint_hash (endpoint, &nowhere, words, SQX_KEY_SIZE / 4);
+}
+
+void
+sqx_endpoint_peer_known (sqx_conn *conn)
+{
+  sqx_attachment *attachment = &conn->attachment;
+  sqx_endpoint *endpoint = attachment->endpoint;
+
+  sqx_table_remove (&endpoint->peers, &attachment->peer);
+  sqx_table_insert (&endpoint->peers, &attachment->peer,
+                    hash_of_key (endpoint, sqx_conn_peer_key (conn)));
+}
+
+sqx_conn *
+sqx_endpoint_find_peer (const sqx_endpoint *endpoint,
+                        const uint8_t       key[SQX_KEY_SIZE],
+                        sqx_conn           *after)
+{
+  sqx_table_node *node = after != NULL ? &after->attachment.peer : NULL;
+  uint64_t hash = hash_of_key (endpoint, key);
+
+  while ((node = sqx_table_find (&endpoint->peers, hash, node)) != NULL)
+    {
+      sqx_attachment *attachment = SQX_CONTAINER (node, sqx_attachment, peer);
+      sqx_conn *conn = SQX_CONTAINER (attachment, sqx_conn, attachment);
+
+      if (!attachment->plain && memcmp (sqx_conn_peer_key (conn), key, SQX_KEY_SIZE) == 0)
+        return conn;
+    }
+  return NULL;
+}
+
 /* Routes ------------------------------------------------------------------------------- */
 
 void

@@ -41,6 +41,9 @@ struct sqx_session
   uint64_t open_incoming;              /* seen and not settled */
   uint64_t taken;                      /* taken and unanswered */
   uint64_t stamps;
+  bool     received_due;               /* RECEIVED is to be sent, from … */
+  uint32_t received_channel;           /* … this channel … */
+  uint64_t received_number;            /* … and number on */
   size_t   fragment_ranges;            /* separate byte ranges held */
   uint64_t held;                       /* bytes allocated for messages */
   bool     accepts;                    /* false: initial messages are ended as unhandled */

@@ -18,6 +18,8 @@ sqx_conn_set_state (sqx_conn *conn,
 {
   assert (state > conn->state);
   conn->state = state;
+  if (state == SQX_STATE_CLOSED && conn->secure != NULL)
+    sqx_secure_clear (conn);
 }
 
 /* Cuts at a character, so that what is sent stays UTF-8. */
@@ -45,6 +47,8 @@ tell_all (sqx_conn  *conn,
           sqx_result wait_error,
           sqx_result error)
 {
+  if (conn->secure != NULL)
+    sqx_secure_over (conn);
   sqx_session_detach (&conn->session, wait_error, false);
   sqx_datagrams_clear (&conn->datagrams, &conn->config);
   conn->closing.error = error;
@@ -58,7 +62,8 @@ enter_closing (sqx_conn  *conn,
                sqx_result error)
 {
   uint64_t pto = sqx_recovery_pto (&conn->link.recovery);
-  bool anybody_knows = conn->plain.peer_epoch != 0 || conn->statistics.packets_sent > 0;
+  bool anybody_knows = conn->secure != NULL ? conn->secure->linked
+                       : conn->plain.peer_epoch != 0 || conn->statistics.packets_sent > 0;
 
   tell_all (conn, wait_error, error);
   if (!anybody_knows)
@@ -96,14 +101,36 @@ sqx_conn_give_up (sqx_conn  *conn,
   sqx_conn_set_state (conn, SQX_STATE_CLOSED);
 }
 
-static sqx_result
-error_of_code (uint64_t code)
+void
+sqx_conn_give_up_because (sqx_conn   *conn,
+                          sqx_result  error,
+                          uint64_t    code,
+                          const char *reason,
+                          bool        by_peer)
 {
-  if (code == SQX_CLOSE_PROTOCOL_VIOLATION)
-    return SQX_ERR_PROTOCOL;
-  if (code == SQX_CLOSE_APPLICATION_MISMATCH)
-    return SQX_ERR_APPLICATION_MISMATCH;
-  return SQX_ERR_PEER_CLOSED;
+  conn->closing.code = code;
+  conn->closing.by_peer = by_peer;
+  set_reason (&conn->closing, (const uint8_t *) reason, strlen (reason));
+  sqx_conn_give_up (conn, error);
+}
+
+sqx_result
+sqx_result_of_close (uint64_t code)
+{
+  switch (code)
+    {
+    case SQX_CLOSE_PROTOCOL_VIOLATION:
+      return SQX_ERR_PROTOCOL;
+    case SQX_CLOSE_APPLICATION_MISMATCH:
+      return SQX_ERR_APPLICATION_MISMATCH;
+    case SQX_CLOSE_NOT_TRUSTED:
+    case SQX_CLOSE_BUSY:
+      return SQX_ERR_REFUSED;
+    case SQX_CLOSE_NO_CIPHER:
+      return SQX_ERR_VERSION;
+    default:
+      return SQX_ERR_PEER_CLOSED;
+    }
 }
 
 void
@@ -113,7 +140,7 @@ sqx_conn_peer_closed (sqx_conn      *conn,
                       const uint8_t *reason,
                       size_t         size)
 {
-  sqx_result error = error_of_code (code);
+  sqx_result error = sqx_result_of_close (code);
 
   conn->closing.code = code;
   conn->closing.by_peer = true;
@@ -205,6 +232,12 @@ sqx_conn_begin_close (sqx_conn   *conn,
   conn->closing.error = SQX_ERR_CLOSED;
   set_reason (&conn->closing, (const uint8_t *) reason, reason ? strlen (reason) : 0);
   sqx_conn_set_state (conn, SQX_STATE_FINISHING);
+  if (conn->secure != NULL && (!conn->secure->linked || conn->secure->asking))
+    {
+      /* Nothing can be finished without a peer. */
+      enter_closing (conn, now, SQX_ERR_CLOSED, SQX_OK);
+      return;
+    }
   sqx_timers_set (&conn->timers, SQX_TIMER_CLOSE, sqx_time_add (now, conn->config.close_timeout));
   sqx_session_close (&conn->session, now);
 }

@@ -11,6 +11,7 @@
 #include "sqx-hello.h"
 #include "sqx-link.h"
 #include "sqx-plain.h"
+#include "sqx-secure.h"
 #include "sqx-session.h"
 #include "sqx-timers.h"
 
@@ -34,7 +35,10 @@ struct sqx_conn
   sqx_state      state;
   uint32_t       incarnation;
   uint64_t       now;            /* as last told */
-  sqx_plain      plain;
+  sqx_plain      plain;          /* of a PLAIN connection */
+  sqx_secure    *secure;         /* NULL: PLAIN */
+  const sqx_address *destination; /* of the datagram given out last, if encrypted */
+  const sqx_address *from;       /* of the packet that is being processed, likewise */
   sqx_link       link;
   sqx_session    session;
   sqx_datagrams  datagrams;
@@ -53,6 +57,9 @@ struct sqx_conn
   sqx_event_node connected_event;
   sqx_event_node writable_event;
   sqx_event_node restarted_event;
+  sqx_event_node authorize_event;
+  sqx_event_node reconnecting_event;
+  sqx_event_node moved_event;
   sqx_event_node closed_event;
 
   sqx_counters   counters;
@@ -77,6 +84,27 @@ bool sqx_config_is_valid (const sqx_config *config);
 /* After anything that may have changed what is queued or open. */
 void sqx_conn_settle     (sqx_conn *conn, uint64_t now);
 
+/* sqx-conn.c */
+
+/* The peer knows nothing of the session (any more): every wait is told, and another one begins. */
+void sqx_conn_new_session (sqx_conn *conn);
+
+/* Bytes that a packet has beyond its frames. */
+static inline size_t
+sqx_conn_overhead (const sqx_conn *conn)
+{
+  return conn->secure != NULL ? SQX_DATA_HEADER + SQX_TAG_SIZE : SQX_PLAIN_HEADER;
+}
+
+/* sqx-receive.c */
+
+/* Room for what sqx_application_mismatch() writes. */
+#define SQX_APPLICATION_REASON_MAX (2 * SQX_APPLICATION_ID_MAX + 64)
+void sqx_application_mismatch (char reason[SQX_APPLICATION_REASON_MAX], const char *own,
+                               const char *peer);
+/* The peer told its parameters. @resumed: initial credits were spent long ago. */
+void sqx_conn_learn_peer    (sqx_conn *conn, const sqx_hello *hello, bool resumed);
+
 /* sqx-liveness.c */
 
 /* Sets every deadline anew: after each call that may have changed something. */
@@ -86,6 +114,8 @@ void sqx_conn_heard_peer    (sqx_conn *conn, uint64_t now);
 
 /* sqx-closing.c */
 
+/* What a CLOSE with @code means to the side that gets it. */
+sqx_result sqx_result_of_close (uint64_t code);
 bool sqx_conn_is_over       (const sqx_conn *conn); /* CLOSING or later */
 void sqx_conn_set_state     (sqx_conn *conn, sqx_state state); /* only onwards */
 /* Begins an orderly close. */
@@ -95,6 +125,8 @@ void sqx_conn_fail          (sqx_conn *conn, uint64_t now, sqx_result error, uin
                              const char *reason);
 /* Nobody is there: tells every wait, and nobody else. */
 void sqx_conn_give_up       (sqx_conn *conn, sqx_result error);
+void sqx_conn_give_up_because (sqx_conn *conn, sqx_result error, uint64_t code, const char *reason,
+                               bool by_peer);
 /* The peer's CLOSE came. */
 void sqx_conn_peer_closed   (sqx_conn *conn, uint64_t now, uint64_t code, const uint8_t *reason,
                              size_t size);

@@ -36,6 +36,9 @@ sqx_conn_new (const sqx_config *config,
   sqx_event_node_init (&conn->connected_event);
   sqx_event_node_init (&conn->writable_event);
   sqx_event_node_init (&conn->restarted_event);
+  sqx_event_node_init (&conn->authorize_event);
+  sqx_event_node_init (&conn->reconnecting_event);
+  sqx_event_node_init (&conn->moved_event);
   sqx_event_node_init (&conn->closed_event);
   sqx_timers_init (&conn->timers);
   sqx_datagrams_init (&conn->datagrams);
@@ -54,6 +57,11 @@ sqx_conn_free (sqx_conn *conn)
 
   if (conn == NULL)
     return;
+  if (conn->secure != NULL)
+    {
+      sqx_secure_over (conn);
+      sqx_secure_clear (conn);
+    }
   sqx_endpoint_detach (conn);
   sqx_session_detach (&conn->session, SQX_ERR_CLOSED, false);
   while (sqx_conn_poll_event (conn, &event))
@@ -61,7 +69,47 @@ sqx_conn_free (sqx_conn *conn)
   sqx_datagrams_clear (&conn->datagrams, &conn->config);
   sqx_session_clear (&conn->session);
   sqx_link_clear (&conn->link);
+  free (conn->secure);
   free (conn);
+}
+
+/* What the program chose for its channels outlives the session. */
+static void
+copy_channels (sqx_session       *session,
+               const sqx_session *old)
+{
+  for (uint32_t id = 0; id < old->n_channels; id++)
+    {
+      const sqx_channel *from = old->channels[id];
+      sqx_channel *to = from ? sqx_session_channel (session, id) : NULL;
+
+      if (to != NULL)
+        {
+          to->opened = from->opened;
+          to->priority = from->priority;
+          to->serialized = from->serialized;
+        }
+      session->out_of_memory |= from != NULL && to == NULL;
+    }
+}
+
+void
+sqx_conn_new_session (sqx_conn *conn)
+{
+  sqx_session old;
+
+  sqx_session_detach (&conn->session, SQX_ERR_SESSION_LOST, true);
+  old = conn->session;
+  sqx_session_init (&conn->session, &conn->config, &conn->events, &conn->counters,
+                    &conn->statistics, &conn->link.rtt, ++conn->incarnation);
+  copy_channels (&conn->session, &old);
+  conn->session.accepts = old.accepts;
+  conn->session.closing = old.closing;
+  sqx_session_clear (&old);
+
+  conn->peer_known = false;
+  conn->busy_since = SQX_TIME_NEVER;
+  sqx_events_push (&conn->events, &conn->restarted_event, SQX_EVENT_RESTARTED);
 }
 
 /* Commands ----------------------------------------------------------------------------- */
@@ -311,17 +359,25 @@ fill_cancelled_event (sqx_incoming *message,
   sqx_received_free_if_done (message);
 }
 
+/* While the program has not decided about the peer, it hears nothing else of it. */
+static sqx_event_node *
+next_event (sqx_conn *conn)
+{
+  sqx_node *first = sqx_list_first (&conn->events);
+
+  if (conn->secure != NULL && conn->secure->asking)
+    return sqx_event_node_pending (&conn->authorize_event) ? &conn->authorize_event : NULL;
+  return first != NULL ? SQX_CONTAINER (first, sqx_event_node, node) : NULL;
+}
+
 bool
 sqx_conn_poll_event (sqx_conn  *conn,
                      sqx_event *event)
 {
-  sqx_node *first = sqx_list_first (&conn->events);
-  sqx_event_node *node;
+  sqx_event_node *node = next_event (conn);
 
-  if (first == NULL)
+  if (node == NULL)
     return false;
-
-  node = SQX_CONTAINER (first, sqx_event_node, node);
   sqx_event_node_withdraw (node);
   memset (event, 0, sizeof *event);
   event->type = node->type;

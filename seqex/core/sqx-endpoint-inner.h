@@ -43,6 +43,9 @@ uint64_t sqx_endpoint_hash (const sqx_endpoint *endpoint, const sqx_address *add
 /* The next connection whose last datagram went to @address, after @after (NULL: the first). */
 sqx_conn *sqx_endpoint_find_address (const sqx_endpoint *endpoint, const sqx_address *address,
                                      sqx_conn *after);
+/* The next connection whose peer proved @key, after @after (NULL: the first). */
+sqx_conn *sqx_endpoint_find_peer    (const sqx_endpoint *endpoint, const uint8_t key[SQX_KEY_SIZE],
+                                     sqx_conn *after);
 /* @conn has just sent @data to @to: it is found by that. */
 void      sqx_endpoint_note_sent    (sqx_conn *conn, const sqx_address *to, const uint8_t *data,
                                      size_t size);

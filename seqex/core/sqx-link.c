@@ -15,7 +15,7 @@ record_acked (void             *user_data,
       link->hello_acked = true;
       link->hello_due = false;
     }
-  else
+  else if (record->kind != SQX_RECORD_READY)
     sqx_session_acked (link->session, now, record);
 }
 
@@ -29,6 +29,8 @@ record_lost (void             *user_data,
   (void) now;
   if (record->kind == SQX_RECORD_HELLO)
     link->hello_due = !link->hello_acked;
+  else if (record->kind == SQX_RECORD_READY)
+    link->ready_due = true;
   else
     sqx_session_lost (link->session, record);
 }

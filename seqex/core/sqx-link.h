@@ -20,6 +20,7 @@ typedef struct
                               * ones the peer takes, no larger than any path carries */
   bool          hello_due;   /* HELLO must go out now */
   bool          hello_acked; /* the peer has it */
+  bool          ready_due;   /* READY must go out now */
   bool          ping_due;
   uint64_t      skip_in;     /* packets until a number is left out */
 } sqx_link;

@@ -8,6 +8,10 @@
 static bool
 expects_peer (const sqx_conn *conn)
 {
+  if (conn->secure != NULL && !conn->secure->linked)
+    return false; /* dialling has time-outs of its own */
+  if (conn->secure != NULL && !sqx_secure_talks (conn))
+    return true;
   return conn->config.keepalive_always || sqx_session_is_busy (&conn->session) ||
          conn->link.recovery.eliciting_in_flight > 0;
 }
@@ -15,6 +19,8 @@ expects_peer (const sqx_conn *conn)
 static bool
 is_pinging (const sqx_conn *conn)
 {
+  if (conn->secure != NULL && !sqx_secure_talks (conn))
+    return conn->secure->linked;
   return conn->config.keepalive_always || sqx_session_is_busy (&conn->session);
 }
 
@@ -77,9 +83,11 @@ sqx_conn_update_timers (sqx_conn *conn,
   sqx_timers_set (timers, SQX_TIMER_RECOVERY, sqx_recovery_deadline (&conn->link.recovery));
   sqx_timers_set (timers, SQX_TIMER_ACK, conn->link.acks.deadline);
   /* While the window is closed nothing could be flushed; an ACK or a probe opens it. */
-  sqx_timers_set (timers, SQX_TIMER_FLUSH, sqx_link_may_send (&conn->link)
+  sqx_timers_set (timers, SQX_TIMER_FLUSH, sqx_link_may_send (&conn->link) && sqx_secure_talks (conn)
                                            ? sqx_session_deadline (&conn->session)
                                            : SQX_TIME_NEVER);
+  if (conn->secure != NULL)
+    sqx_secure_update_timers (conn);
   sqx_conn_touch (conn);
 }
 
@@ -89,6 +97,7 @@ sqx_conn_heard_peer (sqx_conn *conn,
 {
   conn->last_received = now;
   sqx_timers_stop (&conn->timers, SQX_TIMER_UNREACHABLE);
+  sqx_timers_stop (&conn->timers, SQX_TIMER_RESET);
 }
 
 void
@@ -101,22 +110,24 @@ sqx_conn_handle_timeout (sqx_conn *conn,
     return;
 
   if (sqx_timers_expired (timers, SQX_TIMER_IDLE, now))
-    sqx_conn_give_up (conn, SQX_ERR_TIMED_OUT);
+    sqx_conn_link_lost (conn, now, SQX_ERR_TIMED_OUT);
   else if (sqx_timers_expired (timers, SQX_TIMER_UNREACHABLE, now))
-    sqx_conn_give_up (conn, SQX_ERR_UNREACHABLE);
+    sqx_conn_link_lost (conn, now, SQX_ERR_UNREACHABLE);
   else
     {
       if (sqx_timers_expired (timers, SQX_TIMER_RECOVERY, now))
         {
           sqx_recovery_on_timeout (&conn->link.recovery, now);
           /* Nobody answered yet: perhaps the peer takes small datagrams only. */
-          if (!conn->peer_known)
+          if (!conn->peer_known && conn->secure == NULL)
             conn->link.datagram = SQX_DATAGRAM_MIN;
           /* What was given up as lost leaves nothing in flight that asks after the peer. */
           update_keepalive (conn);
         }
       if (sqx_timers_expired (timers, SQX_TIMER_KEEPALIVE, now))
         conn->link.ping_due = true;
+      if (conn->secure != NULL)
+        sqx_secure_timeouts (conn, now);
       sqx_conn_closing_timeouts (conn, now);
       sqx_conn_check_finished (conn, now);
     }
@@ -129,6 +140,9 @@ void
 sqx_conn_handle_unreachable (sqx_conn *conn,
                              uint64_t  now)
 {
+  /* Who reconnects asks again anyway, and for longer. */
+  if (conn->secure != NULL && conn->secure->reconnecting)
+    return;
   if (!sqx_conn_is_over (conn) && conn->timers.at[SQX_TIMER_UNREACHABLE] == SQX_TIME_NEVER)
     {
       sqx_timers_set (&conn->timers, SQX_TIMER_UNREACHABLE,

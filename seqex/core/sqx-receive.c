@@ -42,20 +42,35 @@ append (char       *buffer,
   return used + size;
 }
 
-static void
-refuse_application (sqx_conn        *conn,
-                    uint64_t         now,
-                    const sqx_hello *hello)
+void
+sqx_application_mismatch (char        reason[SQX_APPLICATION_REASON_MAX],
+                          const char *own,
+                          const char *peer)
 {
-  char reason[2 * SQX_APPLICATION_ID_MAX + 64];
   size_t used = 0;
 
-  used = append (reason, used, sizeof reason, "this is application \"");
-  used = append (reason, used, sizeof reason, conn->application_id);
-  used = append (reason, used, sizeof reason, "\", not \"");
-  used = append (reason, used, sizeof reason, hello->application_id);
-  append (reason, used, sizeof reason, "\"");
-  sqx_conn_fail (conn, now, SQX_ERR_APPLICATION_MISMATCH, SQX_CLOSE_APPLICATION_MISMATCH, reason);
+  used = append (reason, used, SQX_APPLICATION_REASON_MAX, "this is application \"");
+  used = append (reason, used, SQX_APPLICATION_REASON_MAX, own);
+  used = append (reason, used, SQX_APPLICATION_REASON_MAX, "\", not \"");
+  used = append (reason, used, SQX_APPLICATION_REASON_MAX, peer);
+  append (reason, used, SQX_APPLICATION_REASON_MAX, "\"");
+}
+
+void
+sqx_conn_learn_peer (sqx_conn        *conn,
+                     const sqx_hello *hello,
+                     bool             resumed)
+{
+  conn->peer_known = true;
+  conn->peer_idle = hello->idle_timeout > 0 ? hello->idle_timeout : SQX_TIME_NEVER;
+  memcpy (conn->peer_application_id, hello->application_id, sizeof hello->application_id);
+  sqx_link_peer_known (&conn->link, &conn->config, hello->ack_delay, hello->max_datagram_size);
+  conn->counters.datagram_too_large +=
+    sqx_datagrams_drop_larger (&conn->datagrams, &conn->config,
+                               conn->link.datagram - sqx_conn_overhead (conn) - 1);
+  if (!resumed)
+    sqx_session_peer_known (&conn->session, hello->max_message_size, hello->byte_credit,
+                            hello->exchange_credit, hello->max_channels);
 }
 
 static void
@@ -74,21 +89,18 @@ handle_hello (sqx_conn        *conn,
   if (conn->peer_known)
     return;
 
-  memcpy (conn->peer_application_id, hello.application_id, sizeof hello.application_id);
   if (strcmp (hello.application_id, conn->application_id) != 0)
     {
-      refuse_application (conn, now, &hello);
+      char reason[SQX_APPLICATION_REASON_MAX];
+
+      memcpy (conn->peer_application_id, hello.application_id, sizeof hello.application_id);
+      sqx_application_mismatch (reason, conn->application_id, hello.application_id);
+      sqx_conn_fail (conn, now, SQX_ERR_APPLICATION_MISMATCH, SQX_CLOSE_APPLICATION_MISMATCH,
+                     reason);
       return;
     }
-  conn->peer_known = true;
-  conn->peer_idle = hello.idle_timeout > 0 ? hello.idle_timeout : SQX_TIME_NEVER;
+  sqx_conn_learn_peer (conn, &hello, false);
   conn->link.hello_due = true;
-  sqx_link_peer_known (&conn->link, &conn->config, hello.ack_delay, hello.max_datagram_size);
-  conn->counters.datagram_too_large +=
-    sqx_datagrams_drop_larger (&conn->datagrams, &conn->config,
-                               conn->link.datagram - SQX_PLAIN_HEADER - 1);
-  sqx_session_peer_known (&conn->session, hello.max_message_size, hello.byte_credit,
-                          hello.exchange_credit, hello.max_channels);
   if (conn->state == SQX_STATE_CONNECTING)
     sqx_conn_set_state (conn, SQX_STATE_CONNECTED);
   sqx_events_push (&conn->events, &conn->connected_event, SQX_EVENT_CONNECTED);
@@ -102,12 +114,78 @@ is_eliciting (uint32_t type)
   return type != SQX_FRAME_PADDING && type != SQX_FRAME_ACK && type != SQX_FRAME_CLOSE;
 }
 
-/* PROTOCOL: a violation that was not told yet. NO_MEMORY: the packet is not acknowledged. */
+/* What is wrong with @frame in a packet of this kind of connection, now; NULL: nothing. */
+static const char *
+find_misplaced (sqx_conn        *conn,
+                const sqx_frame *frame)
+{
+  const sqx_secure *secure = conn->secure;
+
+  switch (frame->type)
+    {
+    case SQX_FRAME_PADDING:
+    case SQX_FRAME_PING:
+    case SQX_FRAME_ACK:
+    case SQX_FRAME_CLOSE:
+      return NULL;
+    case SQX_FRAME_HELLO:
+      return secure != NULL ? "HELLO after the handshake" : NULL;
+    case SQX_FRAME_READY:
+      return secure == NULL || !secure->initiator ? "READY that is not for this side to get" : NULL;
+    case SQX_FRAME_CHALLENGE:
+    case SQX_FRAME_RESPONSE:
+      return secure == NULL ? "frame that PLAIN does not have" : NULL;
+    case SQX_FRAME_RECEIVED:
+      if (secure == NULL)
+        return "frame that PLAIN does not have";
+      break;
+    default:
+      break;
+    }
+
+  /* What only comes after READY may overtake it. Who accepts may not have accepted yet. */
+  if (secure != NULL && !secure->ready)
+    {
+      if (!secure->initiator)
+        return "frame of the session before READY";
+      sqx_secure_ready (conn);
+    }
+  return NULL;
+}
+
+static void
+handle_response (sqx_conn        *conn,
+                 uint64_t         now,
+                 const sqx_frame *frame)
+{
+  sqx_recovery *recovery = &conn->link.recovery;
+  uint64_t rtt;
+  sqx_path_change change = sqx_path_proven (&conn->secure->path, now, frame->challenge.token, &rtt);
+
+  if (change == SQX_PATH_SAME)
+    return;
+  /* What went to the old address since the peer left did not arrive. */
+  sqx_recovery_lose_all (recovery, now);
+  if (change == SQX_PATH_HOST)
+    sqx_recovery_new_path (recovery, now, rtt);
+  sqx_events_push (&conn->events, &conn->moved_event, SQX_EVENT_MOVED);
+}
+
+/* PROTOCOL: a violation that was not told yet. NO_MEMORY: the packet is not acknowledged. @size is that
+ * of the packet. */
 static sqx_result
 handle_frame (sqx_conn        *conn,
               uint64_t         now,
-              const sqx_frame *frame)
+              const sqx_frame *frame,
+              size_t           size)
 {
+  const char *misplaced = find_misplaced (conn, frame);
+
+  if (misplaced != NULL)
+    {
+      conn->session.violation = misplaced;
+      return SQX_ERR_PROTOCOL;
+    }
   switch (frame->type)
     {
     case SQX_FRAME_PADDING:
@@ -123,21 +201,37 @@ handle_frame (sqx_conn        *conn,
       sqx_conn_peer_closed (conn, now, frame->close.code, frame->close.reason, frame->close.size);
       return SQX_OK;
     case SQX_FRAME_DATAGRAM:
-      if (sqx_datagrams_receive (&conn->datagrams, &conn->events, frame->datagram.data,
-                                 frame->datagram.size))
-        conn->statistics.datagrams_received++;
-      else
-        conn->counters.datagram_queue_full++;
-      return SQX_OK;
+      return SQX_OK; /* see receive_datagrams() */
     case SQX_FRAME_READY:
-    case SQX_FRAME_RECEIVED:
+      sqx_secure_ready (conn);
+      return SQX_OK;
     case SQX_FRAME_CHALLENGE:
+      sqx_path_challenged (&conn->secure->path, conn->from, frame->challenge.token, size);
+      return SQX_OK;
     case SQX_FRAME_RESPONSE:
-      conn->session.violation = "frame that PLAIN does not have";
-      return SQX_ERR_PROTOCOL;
+      handle_response (conn, now, frame);
+      return SQX_OK;
     default:
       return sqx_session_handle_frame (&conn->session, now, frame);
     }
+}
+
+/* Unconfirmed datagrams come when the whole packet is accepted: one that is refused for another frame
+ * may arrive again, as a copy that the network made, and would deliver them twice. */
+static void
+receive_datagrams (sqx_conn  *conn,
+                   sqx_reader reader)
+{
+  sqx_frame frame;
+
+  while (reader.at < reader.end && sqx_decode_frame (&reader, &frame))
+    if (frame.type != SQX_FRAME_DATAGRAM)
+      continue;
+    else if (sqx_datagrams_receive (&conn->datagrams, &conn->events, frame.datagram.data,
+                                    frame.datagram.size))
+      conn->statistics.datagrams_received++;
+    else
+      conn->counters.datagram_queue_full++;
 }
 
 /* Processes all frames. false: the packet must not be acknowledged, or the connection is over. */
@@ -148,6 +242,9 @@ handle_frames (sqx_conn   *conn,
                bool       *eliciting)
 {
   sqx_result result = SQX_OK;
+  sqx_reader all = reader;
+  size_t size = (size_t) (reader.end - reader.at);
+  bool datagrams = false;
   sqx_frame frame;
 
   if (reader.at == reader.end)
@@ -163,12 +260,15 @@ handle_frames (sqx_conn   *conn,
           return false;
         }
       *eliciting |= is_eliciting (frame.type);
-      result = handle_frame (conn, now, &frame);
+      datagrams |= frame.type == SQX_FRAME_DATAGRAM;
+      result = handle_frame (conn, now, &frame, size);
       if (result == SQX_ERR_PROTOCOL)
         fail_violation (conn, now, conn->session.violation);
       if (result != SQX_OK || sqx_conn_is_over (conn))
         return false;
     }
+  if (datagrams)
+    receive_datagrams (conn, all);
   return true;
 }
 
@@ -197,47 +297,15 @@ begins_with_hello (sqx_reader reader)
          sqx_hello_decode (&hello, frame.hello.data, frame.hello.size);
 }
 
-/* What the program chose for its channels outlives the session. */
-static void
-copy_channels (sqx_session       *session,
-               const sqx_session *old)
-{
-  for (uint32_t id = 0; id < old->n_channels; id++)
-    {
-      const sqx_channel *from = old->channels[id];
-      sqx_channel *to = from ? sqx_session_channel (session, id) : NULL;
-
-      if (to != NULL)
-        {
-          to->opened = from->opened;
-          to->priority = from->priority;
-          to->serialized = from->serialized;
-        }
-      session->out_of_memory |= from != NULL && to == NULL;
-    }
-}
-
 /* The peer restarted: it knows nothing of the session, so that is over; the connection is not. */
 static void
 restart (sqx_conn *conn)
 {
-  sqx_session old;
   uint64_t next_number = conn->link.recovery.sent.next_number;
 
-  sqx_session_detach (&conn->session, SQX_ERR_SESSION_LOST, true);
-  old = conn->session;
-  sqx_session_init (&conn->session, &conn->config, &conn->events, &conn->counters,
-                    &conn->statistics, &conn->link.rtt, ++conn->incarnation);
-  copy_channels (&conn->session, &old);
-  conn->session.accepts = old.accepts;
-  conn->session.closing = old.closing;
-  sqx_session_clear (&old);
-
+  sqx_conn_new_session (conn);
   sqx_link_clear (&conn->link);
   sqx_link_init (&conn->link, &conn->session, &conn->config, next_number);
-  conn->peer_known = false;
-  conn->busy_since = SQX_TIME_NEVER;
-  sqx_events_push (&conn->events, &conn->restarted_event, SQX_EVENT_RESTARTED);
 }
 
 /* Whether the packet is of the peer, adopting it if it is new. */
@@ -307,13 +375,30 @@ is_new_packet (sqx_conn *conn,
   return false;
 }
 
+/* The frames of a packet that is the peer's, and new. */
+static void
+handle_accepted (sqx_conn  *conn,
+                 uint64_t   now,
+                 uint64_t   number,
+                 size_t     size,
+                 sqx_reader reader)
+{
+  bool eliciting = false;
+
+  conn->statistics.packets_received++;
+  conn->statistics.bytes_received += size;
+  sqx_conn_heard_peer (conn, now);
+  if (handle_frames (conn, now, reader, &eliciting) &&
+      !sqx_acks_add (&conn->link.acks, now, number, eliciting))
+    conn->counters.no_memory++;
+}
+
 static void
 handle_packet (sqx_conn               *conn,
                uint64_t                now,
                const sqx_plain_header *header,
                sqx_reader              reader)
 {
-  bool eliciting = false;
   uint64_t number;
 
   if (!is_from_peer (conn, now, header, reader))
@@ -329,15 +414,9 @@ handle_packet (sqx_conn               *conn,
       return;
     }
   number = sqx_acks_expand (&conn->link.acks, header->number);
-  if (!is_new_packet (conn, number))
-    return;
-
-  conn->statistics.packets_received++;
-  conn->statistics.bytes_received += SQX_PLAIN_HEADER + (uint64_t) (reader.end - reader.at);
-  sqx_conn_heard_peer (conn, now);
-  if (handle_frames (conn, now, reader, &eliciting) &&
-      !sqx_acks_add (&conn->link.acks, now, number, eliciting))
-    conn->counters.no_memory++;
+  if (is_new_packet (conn, number))
+    handle_accepted (conn, now, number, SQX_PLAIN_HEADER + (size_t) (reader.end - reader.at),
+                     reader);
 }
 
 void
@@ -362,6 +441,97 @@ sqx_conn_handle_datagram (sqx_conn      *conn,
       reader.at = data + SQX_PLAIN_HEADER;
       reader.end = data + size;
       handle_packet (conn, now, &header, reader);
+      sqx_conn_settle (conn, now);
+    }
+}
+
+/* Encrypted packets -------------------------------------------------------------------- */
+
+/* Opens the packet in place. false: it is not the peer's, or comes too late. */
+static bool
+open_packet (sqx_conn *conn,
+             uint64_t  now,
+             uint64_t  number,
+             uint8_t  *data,
+             size_t    size)
+{
+  uint64_t retain = 3 * sqx_recovery_pto (&conn->link.recovery);
+
+  switch (sqx_keys_open (&conn->secure->keys, now, retain, data[0] & 1, number, data,
+                         SQX_DATA_HEADER, data + SQX_DATA_HEADER,
+                         size - SQX_DATA_HEADER - SQX_TAG_SIZE))
+    {
+    case SQX_KEYS_OK:
+      return true;
+    case SQX_KEYS_NO_MEMORY:
+      conn->counters.no_memory++;
+      return false;
+    case SQX_KEYS_FORGED:
+      conn->counters.forged++;
+      return false;
+    case SQX_KEYS_EXHAUSTED:
+      conn->counters.forged++;
+      if (!sqx_conn_is_over (conn))
+        sqx_conn_link_lost (conn, now, SQX_ERR_PROTOCOL);
+      return false;
+    }
+  return false;
+}
+
+static bool
+is_newest (const sqx_conn *conn,
+           uint64_t        number)
+{
+  const sqx_ranges *received = &conn->link.acks.received;
+
+  return received->count == 0 || number >= received->items[received->count - 1].end;
+}
+
+static void
+handle_data (sqx_conn          *conn,
+             uint64_t           now,
+             const sqx_address *from,
+             uint8_t           *data,
+             size_t             size)
+{
+  sqx_secure *secure = conn->secure;
+  uint64_t number = sqx_acks_expand (&conn->link.acks, sqx_get_be32 (data + 5));
+  sqx_reader reader = { data + SQX_DATA_HEADER, data + size - SQX_TAG_SIZE };
+
+  if (!is_new_packet (conn, number) || !open_packet (conn, now, number, data, size))
+    return;
+  /* The peer has the keys, so CONFIRM arrived. */
+  if (!secure->proven)
+    sqx_dial_stop (conn);
+  secure->proven = true;
+  sqx_path_received (&secure->path, &conn->config, from, size, is_newest (conn, number));
+
+  conn->from = from;
+  if (conn->state == SQX_STATE_CLOSING)
+    handle_while_closing (conn, reader);
+  else if (sqx_conn_is_over (conn))
+    conn->counters.after_close++;
+  else
+    handle_accepted (conn, now, number, size, reader);
+  conn->from = NULL;
+}
+
+void
+sqx_conn_handle_data (sqx_conn          *conn,
+                      uint64_t           now,
+                      const sqx_address *from,
+                      uint8_t           *data,
+                      size_t             size)
+{
+  if (!conn->secure->linked)
+    conn->counters.after_close++;
+  else if (size <= SQX_DATA_HEADER + SQX_TAG_SIZE)
+    conn->counters.truncated++;
+  else if (size > SQX_MAX (conn->config.max_datagram_size, SQX_DATAGRAM_DEFAULT))
+    conn->counters.oversized++;
+  else
+    {
+      handle_data (conn, now, from, data, size);
       sqx_conn_settle (conn, now);
     }
 }

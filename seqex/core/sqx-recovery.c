@@ -527,3 +527,37 @@ sqx_recovery_on_timeout (sqx_recovery *recovery,
     owe_probes (recovery, now);
   trim (recovery, now);
 }
+
+void
+sqx_recovery_lose_all (sqx_recovery *recovery,
+                       uint64_t      now)
+{
+  uint64_t number = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
+  sqx_sent_packet *packet;
+
+  for (; (packet = sqx_sent_get (&recovery->sent, number)) != NULL; number++)
+    if (packet->state == SQX_SENT_OUTSTANDING)
+      {
+        packet->state = SQX_SENT_LOST;
+        packet->mark = now;
+        release (recovery, packet);
+        recovery->packets_lost++;
+        call_lost (recovery, now, packet);
+      }
+  recovery->settled_below = number;
+  recovery->loss_time = SQX_TIME_NEVER;
+  recovery->pto_count = 0;
+  recovery->probes = 0;
+}
+
+void
+sqx_recovery_new_path (sqx_recovery *recovery,
+                       uint64_t      now,
+                       uint64_t      rtt)
+{
+  recovery->controller->init (&recovery->cc, recovery->cc.datagram);
+  sqx_rtt_init (&recovery->rtt);
+  sqx_rtt_add_sample (&recovery->rtt, rtt, 0);
+  recovery->first_sample_time = now;
+  sqx_cc_set_floor (&recovery->cc, SQX_MAX (rtt, 1));
+}

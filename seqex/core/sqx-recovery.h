@@ -88,3 +88,9 @@ uint64_t sqx_recovery_deadline (const sqx_recovery *recovery);
 void     sqx_recovery_on_timeout (sqx_recovery *recovery, uint64_t now);
 /* The probe time-out without back-off, for the lifetimes that are counted in it. */
 uint64_t sqx_recovery_pto (const sqx_recovery *recovery);
+/* Declares everything lost that is not acknowledged, so that it is sent again: the way on which it went
+ * is gone. What is acknowledged after all counts as spurious. */
+void     sqx_recovery_lose_all (sqx_recovery *recovery, uint64_t now);
+/* Starts anew on another path (RFC 9002 sections 5.1 and 7: congestion window, round-trip time), with
+ * the sample @rtt that proved it. */
+void     sqx_recovery_new_path (sqx_recovery *recovery, uint64_t now, uint64_t rtt);

@@ -7,26 +7,71 @@
 #pragma once
 
 #include "sqx-address.h"
+#include "sqx-endpoint-private.h"
 #include "sqx-handshake.h"
+#include "sqx-path.h"
 #include "sqx.h"
+
+/* An attempt to get a link by a handshake of this side. */
+typedef struct
+{
+  sqx_handshake *handshake; /* NULL: none goes on */
+  sqx_address    to;
+  unsigned       attempts;  /* since the link was lost */
+  unsigned       sends;     /* of INIT, in this attempt */
+  uint64_t       interval;  /* until the packet is sent again */
+  bool           due;       /* the packet goes out now */
+  bool           paused;    /* the peer's INIT went first, once */
+  bool           stranger;  /* the expected peer did not answer: who is there? */
+} sqx_dial;
+
+typedef struct
+{
+  bool       linked;       /* keys, ids and conn->link are in use */
+  bool       initiator;    /* of this link */
+  bool       proven;       /* a packet of the peer authenticated on it: CONFIRM arrived */
+  sqx_keys   keys;
+  sqx_cipher cipher;
+  uint32_t   peer_id;
+  sqx_path   path;
+
+  bool       has_peer_key;
+  bool       expects_key;
+  uint8_t    peer_key[SQX_KEY_SIZE]; /* proven … */
+  uint8_t    expected[SQX_KEY_SIZE]; /* … and wanted by the program */
+
+  bool       has_session;  /* a link was joined once */
+  uint8_t    session_id[SQX_SESSION_ID_SIZE];
+  uint8_t    peer_session_id[SQX_SESSION_ID_SIZE];
+  uint64_t   generation;   /* of the link, or of the one that was lost */
+
+  bool       ready;        /* READY came or went: the session may use the link */
+  bool       asking;       /* AUTHORIZE is to be answered; events wait until then */
+
+  uint64_t   persist;      /* how long the session outlives its link; 0: not at all */
+  bool       reconnecting;
+  sqx_result lost_error;   /* why the link was lost */
+  sqx_dial   dial;
+} sqx_secure;
 
 /* Made by sqx_endpoint_connect(): begins to dial. */
 sqx_conn *sqx_conn_new_dialling (sqx_endpoint *endpoint, uint64_t now, const sqx_config *config,
                                  const sqx_address *to, const uint8_t *peer_key, void *user_data);
-/* Made when a peer's handshake was finished (CONFIRM, or the first DATA of IK authenticated). */
+/* Made, like sqx_conn_join(), when a peer's handshake was finished (CONFIRM, or the first DATA of IK authenticated). */
 sqx_conn *sqx_conn_new_accepted (sqx_endpoint *endpoint, uint64_t now, const sqx_config *config,
                                  sqx_handshake *handshake, const sqx_address *from, sqx_trust trust);
 /* Whether @handshake, finished by the peer, may become the link of @conn: it is of the same session (or
  * @conn dials its owner and has none yet) and newer. */
 bool      sqx_conn_may_join     (const sqx_conn *conn, const sqx_handshake *handshake);
-/* It does. @trust: REFUSE never. NO_MEMORY: nothing changed. */
+/* It does; what had been its link is gone. The caller gives the handshake's id to attachment.link by
+ * sqx_endpoint_reroute(). @trust: REFUSE never. NO_MEMORY: nothing changed. */
 sqx_result sqx_conn_join        (sqx_conn *conn, uint64_t now, sqx_handshake *handshake,
                                  const sqx_address *from, sqx_trust trust);
 
 /* DATA for the id of its link. */
 void sqx_conn_handle_data       (sqx_conn *conn, uint64_t now, const sqx_address *from,
                                  uint8_t *data, size_t size);
-/* ACCEPT, RETRY, VERSION for the id of its handshake. */
+/* ACCEPT, RETRY, VERSION for the id of its handshake, or of its link: a late ACCEPT asks for CONFIRM. */
 void sqx_conn_handle_answer     (sqx_conn *conn, uint64_t now, const sqx_address *from,
                                  const uint8_t *data, size_t size);
 /* CONFIRM again for the id of its link: it is answered by DATA at once. */
@@ -37,3 +82,30 @@ void sqx_conn_handle_network_changed (sqx_conn *conn, uint64_t now);
 
 /* Where the datagram goes that sqx_conn_poll_transmit() just gave. */
 const sqx_address *sqx_conn_destination (const sqx_conn *conn);
+
+/* What a side tells of itself: the parameters that do not depend on the peer. */
+void sqx_hello_of_config (sqx_hello *hello, const sqx_config *config);
+/* The same with what belongs to an encrypted link. @cipher: the only one offered, 0: all. */
+void sqx_hello_add_secure (sqx_hello *hello, const sqx_crypto *crypto, uint8_t cipher,
+                           const uint8_t session_id[SQX_SESSION_ID_SIZE], uint64_t generation);
+
+/* Within a connection ------------------------------------------------------------------ */
+
+bool sqx_secure_talks     (const sqx_conn *conn); /* frames of the session may be sent */
+void sqx_secure_over      (sqx_conn *conn);       /* CLOSING or later: no more attempts and questions */
+void sqx_secure_clear     (sqx_conn *conn);       /* wipes and frees what the link had */
+/* Sets the timers that only an encrypted connection has. */
+void sqx_secure_update_timers (sqx_conn *conn);
+void sqx_secure_timeouts  (sqx_conn *conn, uint64_t now);
+/* READY came, or what only comes after it. */
+void sqx_secure_ready     (sqx_conn *conn);
+/* The link is of no more use: a persistent connection reconnects, another gives up with @error. */
+void sqx_conn_link_lost   (sqx_conn *conn, uint64_t now, sqx_result error);
+
+/* sqx-dial.c */
+void   sqx_dial_start     (sqx_conn *conn, uint64_t now);
+void   sqx_dial_stop      (sqx_conn *conn);
+size_t sqx_dial_transmit  (sqx_conn *conn, uint64_t now, uint8_t *buffer, size_t capacity);
+void   sqx_dial_timeouts  (sqx_conn *conn, uint64_t now);
+/* The peer's INIT goes first (design section 6): no resends for a while, once. */
+void   sqx_dial_pause     (sqx_conn *conn, uint64_t now);

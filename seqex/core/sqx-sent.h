@@ -13,7 +13,9 @@ typedef enum
 {
   SQX_RECORD_ACK,      /* number: the largest that was acknowledged */
   SQX_RECORD_HELLO,
-  SQX_RECORD_PING,
+  SQX_RECORD_PING,     /* also CHALLENGE and RESPONSE: nothing is sent again */
+  SQX_RECORD_READY,
+  SQX_RECORD_RECEIVED,
   SQX_RECORD_CREDIT,   /* number: which CREDIT, counted by the sender */
   SQX_RECORD_END,      /* channel, reason, number: first, length: run */
   SQX_RECORD_CANCEL,   /* channel, number */

@@ -5,6 +5,7 @@
 
 #include "sqx-fragments.h"
 #include "sqx-handover.h"
+#include "sqx-resume.h"
 
 void
 sqx_session_init (sqx_session      *session,
@@ -180,6 +181,8 @@ sqx_session_handle_frame (sqx_session     *session,
       return SQX_OK;
     case SQX_FRAME_END:
       return handle_end (session, now, frame);
+    case SQX_FRAME_RECEIVED:
+      return sqx_resume_handle_received (session, frame);
     case SQX_FRAME_CANCEL:
       return sqx_incoming_handle_cancel (session, now, frame);
     case SQX_FRAME_MESSAGE:
@@ -197,7 +200,8 @@ sqx_session_due (const sqx_session *session,
                  uint64_t           now)
 {
   return sqx_fragments_due (session) || !sqx_list_empty (&session->cancels) ||
-         sqx_ends_due (&session->ends, now) || sqx_credit_due (&session->credit, now);
+         sqx_ends_due (&session->ends, now) || sqx_credit_due (&session->credit, now) ||
+         sqx_resume_due (session);
 }
 
 uint64_t
@@ -223,6 +227,8 @@ sqx_session_pack (sqx_session *session,
                   sqx_packet  *packet)
 {
   pack_credit (session, packet);
+  if (sqx_resume_due (session))
+    sqx_resume_pack (session, packet);
   sqx_fragments_pack_cancels (session, packet);
   sqx_ends_pack (&session->ends, packet);
   sqx_fragments_pack (session, packet);
@@ -251,6 +257,8 @@ sqx_session_lost (sqx_session      *session,
     sqx_fragments_cancel_lost (session, record);
   else if (record->kind == SQX_RECORD_CREDIT)
     sqx_credit_was_lost (&session->credit, record->number);
+  else if (record->kind == SQX_RECORD_RECEIVED)
+    sqx_resume_lost (session);
 }
 
 /* Closing ------------------------------------------------------------------------------ */

@@ -17,6 +17,13 @@ typedef enum
   SQX_TIMER_CLOSE,       /* FINISHING lasted for the close time-out */
   SQX_TIMER_DRAIN,       /* CLOSING or DRAINING lasted for three probe time-outs */
   SQX_TIMER_CLOSE_AGAIN, /* CLOSE is due once more: the peer's did not come back */
+  SQX_TIMER_DIAL,        /* INIT or CONFIRM again, or another attempt */
+  SQX_TIMER_HANDSHAKE,   /* the attempt took too long */
+  SQX_TIMER_RECONNECT,   /* reconnecting took too long */
+  SQX_TIMER_AUTHORIZE,   /* the program did not answer in time */
+  SQX_TIMER_PATH,        /* CHALLENGE again */
+  SQX_TIMER_RESET,       /* the peer said that it does not know the link, and nothing came since */
+  SQX_TIMER_KEYS,        /* the key of the phase before goes */
   SQX_N_TIMERS
 } sqx_timer;
 

@@ -10,26 +10,18 @@ static size_t
 encode_hello (const sqx_conn *conn,
               uint8_t         buffer[SQX_HELLO_MAX])
 {
-  const sqx_config *config = &conn->config;
-  sqx_hello hello = {
-    .max_message_size = config->max_message_size,
-    .byte_credit = config->byte_window,
-    .exchange_credit = config->exchange_credit,
-    .max_channels = config->max_channels,
-    .max_streams = 0,
-    .idle_timeout = config->idle_timeout == SQX_TIME_NEVER ? 0 : config->idle_timeout,
-    .ack_delay = config->ack_delay,
-    .max_datagram_size = config->max_datagram_size,
-  };
+  sqx_hello hello;
 
-  memcpy (hello.application_id, conn->application_id, sizeof hello.application_id);
+  sqx_hello_of_config (&hello, &conn->config);
   return sqx_hello_encode (&hello, buffer);
 }
 
-/* Every packet begins with HELLO until the peer is known to have it. */
+/* Every packet of PLAIN begins with HELLO until the peer is known to have it. */
 static bool
 needs_hello (const sqx_conn *conn)
 {
+  if (conn->secure != NULL)
+    return false;
   return !conn->peer_known || !conn->link.hello_acked;
 }
 
@@ -60,7 +52,7 @@ static size_t
 payload_room (const sqx_conn *conn,
               size_t          capacity)
 {
-  return SQX_MIN (capacity, conn->link.datagram) - SQX_PLAIN_HEADER - hello_size (conn) - 1;
+  return SQX_MIN (capacity, conn->link.datagram) - sqx_conn_overhead (conn) - hello_size (conn) - 1;
 }
 
 size_t
@@ -72,12 +64,12 @@ sqx_conn_max_datagram_payload (const sqx_conn *conn)
 /* Packets ------------------------------------------------------------------------------ */
 
 static void
-begin_packet (sqx_conn   *conn,
-              sqx_packet *packet,
-              uint8_t    *buffer,
-              size_t      capacity,
-              uint32_t    source_epoch,
-              uint32_t    destination_epoch)
+begin_plain (sqx_conn   *conn,
+             sqx_packet *packet,
+             uint8_t    *buffer,
+             size_t      capacity,
+             uint32_t    source_epoch,
+             uint32_t    destination_epoch)
 {
   sqx_plain_header header = {
     .instance = conn->plain.instance,
@@ -87,11 +79,60 @@ begin_packet (sqx_conn   *conn,
   };
 
   conn->plain.called |= destination_epoch == 0;
-  packet->writer = (sqx_writer) { buffer, 0, SQX_MIN (capacity, conn->link.datagram) };
+  *packet = (sqx_packet) { .writer = { buffer, 0, capacity } };
+  sqx_write_plain (&packet->writer, &header);
+}
+
+static void
+begin_data (sqx_conn   *conn,
+            sqx_packet *packet,
+            uint8_t    *buffer,
+            size_t      capacity)
+{
+  sqx_secure *secure = conn->secure;
+  sqx_data_header header = {
+    .destination_id = secure->peer_id,
+    .number = (uint32_t) conn->link.recovery.sent.next_number,
+  };
+
+  /* A new key is wanted now and then; as long as it cannot be had, the old one goes on. */
+  if (sqx_keys_due (&secure->keys))
+    (void) sqx_keys_update (&secure->keys);
+  header.phase = sqx_keys_phase (&secure->keys);
+  packet->writer = (sqx_writer) { buffer, 0, capacity - SQX_TAG_SIZE };
+  sqx_write_data (&packet->writer, &header);
+}
+
+/* Of at most @capacity bytes, header and tag included. */
+static void
+begin_packet (sqx_conn   *conn,
+              sqx_packet *packet,
+              uint8_t    *buffer,
+              size_t      capacity)
+{
+  size_t size = SQX_MIN (capacity, conn->link.datagram);
+
+  if (conn->secure != NULL)
+    begin_data (conn, packet, buffer, size);
+  else
+    begin_plain (conn, packet, buffer, size, conn->plain.epoch, conn->plain.peer_epoch);
   packet->full_size = packet->writer.capacity;
   packet->count = 0;
   packet->eliciting = false;
-  sqx_write_plain (&packet->writer, &header);
+}
+
+/* What cannot be encrypted is a packet that is lost, and its keys may be used up. */
+static bool
+seal_packet (sqx_conn   *conn,
+             uint64_t    number,
+             sqx_packet *packet)
+{
+  sqx_writer *writer = &packet->writer;
+  bool sealed = sqx_keys_seal (&conn->secure->keys, number, writer->data, SQX_DATA_HEADER,
+                               writer->data + SQX_DATA_HEADER, writer->size - SQX_DATA_HEADER);
+
+  writer->size += SQX_TAG_SIZE;
+  return sealed;
 }
 
 static size_t
@@ -100,9 +141,20 @@ end_packet (sqx_conn   *conn,
             sqx_packet *packet,
             bool        limited)
 {
+  bool sealed = conn->secure == NULL ||
+                seal_packet (conn, conn->link.recovery.sent.next_number, packet);
+
   sqx_link_sent (&conn->link, now, packet, limited);
+  if (!sealed)
+    {
+      if (sqx_keys_exhausted (&conn->secure->keys))
+        sqx_conn_link_lost (conn, now, SQX_ERR_PROTOCOL);
+      return 0;
+    }
   conn->statistics.packets_sent++;
   conn->statistics.bytes_sent += packet->writer.size;
+  if (conn->secure != NULL)
+    conn->destination = &conn->secure->path.address;
   return packet->writer.size;
 }
 
@@ -119,7 +171,8 @@ transmit_hint (sqx_conn *conn,
   conn->plain.hint_for = 0;
   if (!sqx_link_prepare (&conn->link, &conn->config))
     return 0;
-  begin_packet (conn, &packet, buffer, capacity, conn->plain.hint_from, destination);
+  begin_plain (conn, &packet, buffer, SQX_MIN (capacity, conn->link.datagram),
+               conn->plain.hint_from, destination);
   pack_hello (conn, &packet);
   return end_packet (conn, now, &packet, true);
 }
@@ -139,7 +192,7 @@ transmit_close (sqx_conn *conn,
     return 0;
   conn->closing.due = false;
   conn->closing.told = true;
-  begin_packet (conn, &packet, buffer, capacity, conn->plain.epoch, conn->plain.peer_epoch);
+  begin_packet (conn, &packet, buffer, capacity);
   if (needs_hello (conn))
     pack_hello (conn, &packet);
   /* The code alone fits always. */
@@ -162,7 +215,7 @@ datagrams_due (const sqx_conn *conn,
 static bool
 must_introduce (const sqx_conn *conn)
 {
-  return !conn->peer_known && conn->session.queued > 0 &&
+  return conn->secure == NULL && !conn->peer_known && conn->session.queued > 0 &&
          conn->link.recovery.eliciting_in_flight == 0;
 }
 
@@ -173,16 +226,27 @@ eliciting_due (const sqx_conn *conn,
 {
   const sqx_link *link = &conn->link;
 
-  return link->hello_due || link->ping_due || must_introduce (conn) || link->recovery.probes > 0 ||
-         sqx_session_due (&conn->session, now) || datagrams_due (conn, capacity);
+  return link->hello_due || link->ready_due || link->ping_due || must_introduce (conn) ||
+         link->recovery.probes > 0 ||
+         (sqx_secure_talks (conn) &&
+          (sqx_session_due (&conn->session, now) || datagrams_due (conn, capacity)));
 }
 
 static void
 pack_eliciting (sqx_conn   *conn,
                 sqx_packet *packet)
 {
-  conn->statistics.datagrams_sent += sqx_datagrams_pack (&conn->datagrams, &conn->config, packet);
-  sqx_session_pack (&conn->session, packet);
+  if (conn->link.ready_due && sqx_write_ready (&packet->writer))
+    {
+      sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_READY });
+      conn->link.ready_due = false;
+    }
+  if (sqx_secure_talks (conn))
+    {
+      conn->statistics.datagrams_sent += sqx_datagrams_pack (&conn->datagrams, &conn->config,
+                                                             packet);
+      sqx_session_pack (&conn->session, packet);
+    }
 
   /* A probe must be acknowledged even if there is nothing to say. */
   if (conn->link.ping_due || (conn->link.recovery.probes > 0 && !packet->eliciting))
@@ -206,7 +270,7 @@ transmit_packet (sqx_conn *conn,
   /* What the transport cannot carry would hold up all others. */
   if (capacity < link->datagram)
     conn->counters.datagram_too_large +=
-      sqx_datagrams_drop_larger (&conn->datagrams, &conn->config, capacity - SQX_PLAIN_HEADER - 1);
+      sqx_datagrams_drop_larger (&conn->datagrams, &conn->config, capacity - sqx_conn_overhead (conn) - 1);
   may_send = sqx_link_may_send (link) && eliciting_due (conn, now, capacity);
 
   if (!may_send && !sqx_acks_due (&link->acks, now))
@@ -222,7 +286,7 @@ transmit_packet (sqx_conn *conn,
       return 0;
     }
 
-  begin_packet (conn, &packet, buffer, capacity, conn->plain.epoch, conn->plain.peer_epoch);
+  begin_packet (conn, &packet, buffer, capacity);
   if (needs_hello (conn))
     {
       pack_hello (conn, &packet);
@@ -241,6 +305,73 @@ transmit_packet (sqx_conn *conn,
   return end_packet (conn, now, &packet, !eliciting_due (conn, now, capacity));
 }
 
+/* Encrypted connections ------------------------------------------------------------------ */
+
+/* A packet that proves an address, or asks for that proof. Larger than it needs to be, so that the path
+ * is known to carry datagrams of this size. */
+static size_t
+transmit_probe (sqx_conn *conn,
+                uint64_t  now,
+                uint8_t  *buffer,
+                size_t    capacity)
+{
+  sqx_path *path = &conn->secure->path;
+  size_t full = SQX_MIN (capacity, SQX_DATAGRAM_DEFAULT);
+  size_t room = sqx_path_response_room (path, full);
+  bool response = room > 0;
+  sqx_packet packet;
+  size_t size;
+
+  if (!response)
+    room = sqx_path_challenge_room (path, full);
+  if (room == 0 || !sqx_link_prepare (&conn->link, &conn->config))
+    return 0;
+
+  begin_packet (conn, &packet, buffer, room);
+  if (response)
+    sqx_write_response (&packet.writer, path->response);
+  else
+    sqx_write_challenge (&packet.writer, path->challenge);
+  /* PADDING is zeros. */
+  memset (packet.writer.data + packet.writer.size, 0, sqx_writer_room (&packet.writer));
+  packet.writer.size = packet.writer.capacity;
+  sqx_packet_note (&packet, &(sqx_record) { .kind = SQX_RECORD_PING });
+  size = end_packet (conn, now, &packet, true);
+  conn->destination = response ? &path->response_to : &path->candidate;
+  if (response)
+    sqx_path_response_sent (path, size);
+  else
+    sqx_path_challenge_sent (path, now, size, sqx_recovery_pto (&conn->link.recovery));
+  return size;
+}
+
+static size_t
+transmit_secure (sqx_conn *conn,
+                 uint64_t  now,
+                 uint8_t  *buffer,
+                 size_t    capacity)
+{
+  size_t size = sqx_dial_transmit (conn, now, buffer, capacity);
+
+  if (size == 0 && conn->secure->linked)
+    size = transmit_probe (conn, now, buffer, capacity);
+  if (size == 0 && conn->secure->linked && !sqx_conn_is_over (conn))
+    size = transmit_packet (conn, now, buffer, capacity);
+  return size;
+}
+
+static size_t
+transmit_open (sqx_conn *conn,
+               uint64_t  now,
+               uint8_t  *buffer,
+               size_t    capacity)
+{
+  if (conn->secure != NULL)
+    return transmit_secure (conn, now, buffer, capacity);
+  return conn->plain.hint_for != 0 ? transmit_hint (conn, now, buffer, capacity)
+                                   : transmit_packet (conn, now, buffer, capacity);
+}
+
 size_t
 sqx_conn_poll_transmit (sqx_conn *conn,
                         uint64_t  now,
@@ -252,8 +383,7 @@ sqx_conn_poll_transmit (sqx_conn *conn,
   assert (capacity >= SQX_DATAGRAM_MIN);
   if (!sqx_conn_is_over (conn))
     {
-      size = conn->plain.hint_for != 0 ? transmit_hint (conn, now, buffer, capacity)
-                                       : transmit_packet (conn, now, buffer, capacity);
+      size = transmit_open (conn, now, buffer, capacity);
       sqx_conn_check_finished (conn, now);
     }
   if (size == 0 && sqx_conn_is_over (conn) && conn->closing.due)

@@ -103,6 +103,7 @@ typedef enum
   X (former_epoch)        /* from a former incarnation of the peer */                        \
   X (unknown_epoch)       /* from an unknown incarnation that does not know this one */      \
   X (no_hello)            /* first packet of an incarnation without HELLO */                 \
+  X (forged)              /* does not authenticate */                                        \
   X (duplicate_packet)    /* number seen before */                                           \
   X (old_packet)          /* number below the tracked ranges */                              \
   X (after_close)         /* arrived when closed */                                          \

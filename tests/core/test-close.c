@@ -94,7 +94,7 @@ test_hostile_reason (gconstpointer data)
   fake_connect (pair);
   tag = pair_send (pair, PAIR_A, "question", 0);
   pair_flush (pair);
-  fake_close (pair, 5, cases[which].bytes, cases[which].size);
+  fake_close (pair, 65, cases[which].bytes, cases[which].size);
   pair_assert_failed (pair, PAIR_A, tag, SQX_ERR_PEER_CLOSED);
   pair_assert_closed (pair, PAIR_A, SQX_ERR_PEER_CLOSED);
   g_assert_cmpstr (pair->side[PAIR_A].closing.event.reason_text, ==,
@@ -108,7 +108,7 @@ test_hostile_long_reason (void)
   g_autofree char *reason = g_strnfill (1000, 'x');
 
   fake_connect (pair);
-  fake_close (pair, 5, reason, 1000);
+  fake_close (pair, 65, reason, 1000);
   pair_assert_closed (pair, PAIR_A, SQX_ERR_PEER_CLOSED);
   g_assert_cmpuint (strlen (pair->side[PAIR_A].closing.event.reason_text), ==,
                     SQX_CLOSE_REASON_MAX);
@@ -142,6 +142,9 @@ test_errors_of_codes (void)
     [SQX_CLOSE_PROTOCOL_VIOLATION] = SQX_ERR_PROTOCOL,
     [SQX_CLOSE_INTERNAL_ERROR] = SQX_ERR_PEER_CLOSED,
     [SQX_CLOSE_APPLICATION_MISMATCH] = SQX_ERR_APPLICATION_MISMATCH,
+    [SQX_CLOSE_NOT_TRUSTED] = SQX_ERR_REFUSED,
+    [SQX_CLOSE_BUSY] = SQX_ERR_REFUSED,
+    [SQX_CLOSE_NO_CIPHER] = SQX_ERR_VERSION,
   };
 
   for (guint code = 0; code < G_N_ELEMENTS (errors); code++)

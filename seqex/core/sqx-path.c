@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sqx-path.h"
+
+#include "sqx-util.h"
+
+/* CHALLENGE is sent so many times, with the probe time-out doubling in between. */
+#define CHALLENGE_TRIES 4u
+
+void
+sqx_path_init (sqx_path          *path,
+               const sqx_address *address)
+{
+  memset (path, 0, sizeof *path);
+  path->address = *address;
+  path->deadline = SQX_TIME_NEVER;
+}
+
+void
+sqx_path_set (sqx_path          *path,
+              const sqx_address *address)
+{
+  sqx_path_init (path, address);
+}
+
+static void
+stop (sqx_path *path)
+{
+  path->validating = path->due = false;
+  path->deadline = SQX_TIME_NEVER;
+}
+
+static void
+start (sqx_path          *path,
+       const sqx_config  *config,
+       const sqx_address *candidate)
+{
+  path->candidate = *candidate;
+  path->validating = path->due = true;
+  path->received = path->sent = 0;
+  path->tries = 0;
+  path->deadline = SQX_TIME_NEVER;
+  config->random (config->user_data, path->challenge, sizeof path->challenge);
+}
+
+void
+sqx_path_received (sqx_path          *path,
+                   const sqx_config  *config,
+                   const sqx_address *from,
+                   size_t             size,
+                   bool               newest)
+{
+  bool is_candidate = path->validating && sqx_address_equal (from, &path->candidate);
+
+  if (newest && sqx_address_equal (from, &path->address))
+    stop (path); /* the peer is where it was, or came back */
+  else if (newest && !is_candidate)
+    {
+      start (path, config, from);
+      is_candidate = true;
+    }
+  if (is_candidate)
+    path->received += size;
+}
+
+void
+sqx_path_challenged (sqx_path          *path,
+                     const sqx_address *from,
+                     const uint8_t     *bytes,
+                     size_t             size)
+{
+  path->response_due = true;
+  path->response_to = *from;
+  path->response_budget = SQX_PATH_FACTOR * (uint64_t) size;
+  memcpy (path->response, bytes, sizeof path->response);
+}
+
+sqx_path_change
+sqx_path_proven (sqx_path      *path,
+                 uint64_t       now,
+                 const uint8_t *bytes,
+                 uint64_t      *rtt)
+{
+  bool same_host;
+
+  if (!path->validating || path->tries == 0 ||
+      memcmp (bytes, path->challenge, sizeof path->challenge) != 0)
+    return SQX_PATH_SAME;
+
+  *rtt = now - path->challenged;
+  same_host = sqx_address_same_host (&path->candidate, &path->address);
+  path->address = path->candidate;
+  stop (path);
+  return same_host ? SQX_PATH_PORT : SQX_PATH_HOST;
+}
+
+static size_t
+room (uint64_t budget,
+      size_t   full)
+{
+  size_t size = (size_t) SQX_MIN (budget, full);
+
+  /* Header, tag and the frame itself. */
+  return size >= SQX_DATA_HEADER + SQX_TAG_SIZE + 1 + SQX_CHALLENGE_SIZE ? size : 0;
+}
+
+/* What may still go to the candidate, for whatever reason. */
+static uint64_t
+candidate_budget (const sqx_path *path)
+{
+  return SQX_PATH_FACTOR * path->received - path->sent;
+}
+
+static bool
+responds_to_candidate (const sqx_path *path)
+{
+  return path->validating && sqx_address_equal (&path->response_to, &path->candidate);
+}
+
+size_t
+sqx_path_challenge_room (const sqx_path *path,
+                         size_t          full)
+{
+  return path->due ? room (candidate_budget (path), full) : 0;
+}
+
+void
+sqx_path_challenge_sent (sqx_path *path,
+                         uint64_t  now,
+                         size_t    size,
+                         uint64_t  pto)
+{
+  path->due = false;
+  path->sent += size;
+  if (path->tries == 0)
+    path->challenged = now;
+  path->deadline = sqx_time_add (now, pto << path->tries);
+  path->tries++;
+}
+
+size_t
+sqx_path_response_room (const sqx_path *path,
+                        size_t          full)
+{
+  uint64_t budget = path->response_budget;
+
+  if (responds_to_candidate (path))
+    budget = SQX_MIN (budget, candidate_budget (path));
+  return path->response_due ? room (budget, full) : 0;
+}
+
+void
+sqx_path_response_sent (sqx_path *path,
+                        size_t    size)
+{
+  path->response_due = false;
+  if (responds_to_candidate (path))
+    path->sent += size;
+}
+
+void
+sqx_path_timeout (sqx_path *path,
+                  uint64_t  now)
+{
+  if (path->deadline > now)
+    return;
+  path->deadline = SQX_TIME_NEVER;
+  if (path->tries < CHALLENGE_TRIES)
+    path->due = true;
+  else
+    stop (path);
+}

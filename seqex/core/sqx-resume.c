@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sqx-resume.h"
+
+#include "sqx-fragments.h"
+#include "sqx-received.h"
+
+/* A message is whole for the peer only if it was acknowledged on one link, because nobody promises to
+ * keep parts of it longer (design rule 12). */
+static void
+resend (sqx_session  *session,
+        sqx_outgoing *message)
+{
+  if (message->received || message->next_offset == 0)
+    return;
+  sqx_ranges_clear (&message->acked);
+  if (!sqx_ranges_add (&message->lost, 0, message->next_offset))
+    session->out_of_memory = true;
+  if (!sqx_node_linked (&message->node))
+    sqx_list_append (&session->sending[message->channel->priority], &message->node);
+}
+
+void
+sqx_resume_begin (sqx_session *session)
+{
+  for (uint32_t id = 0; id < session->n_channels; id++)
+    {
+      sqx_channel *channel = session->channels[id];
+      sqx_outgoing *message;
+
+      if (channel == NULL)
+        continue;
+      for (uint64_t number = 0;
+           (message = sqx_index_next (&channel->outgoing, number, &number)) != NULL; number++)
+        resend (session, message);
+    }
+  session->credit.lost = true;
+  sqx_resume_lost (session);
+}
+
+void
+sqx_resume_lost (sqx_session *session)
+{
+  session->received_due = session->open_incoming > 0;
+  session->received_channel = 0;
+  session->received_number = 0;
+}
+
+bool
+sqx_resume_due (const sqx_session *session)
+{
+  return session->received_due;
+}
+
+static bool
+is_whole (const sqx_incoming *message)
+{
+  return message->state == SQX_INCOMING_WHOLE || message->state == SQX_INCOMING_READY ||
+         message->state == SQX_INCOMING_TAKEN;
+}
+
+/* The next run of whole messages in @channel from *@number on. */
+static bool
+next_run (const sqx_channel *channel,
+          uint64_t          *number,
+          uint64_t          *run)
+{
+  uint64_t first = 0, at = *number;
+  const sqx_incoming *message;
+
+  *run = 0;
+  while ((message = sqx_index_next (&channel->incoming, at, &at)) != NULL)
+    {
+      if (*run > 0 && (at != first + *run || !is_whole (message)))
+        break;
+      if (is_whole (message))
+        {
+          first = *run > 0 ? first : at;
+          ++*run;
+        }
+      at++;
+    }
+  *number = first;
+  return *run > 0;
+}
+
+/* Writes one frame with the runs of one channel. false: the packet is full. */
+static bool
+pack_channel (sqx_session *session,
+              sqx_channel *channel,
+              sqx_packet  *packet)
+{
+  uint64_t number = session->received_number, run;
+  sqx_runs_writer runs;
+  bool fits = true, any = false;
+
+  if (!next_run (channel, &number, &run))
+    return true;
+  if (sqx_packet_full (packet) ||
+      !sqx_received_writer_begin (&runs, &packet->writer, (uint64_t) channel->id * 2))
+    return false;
+  do
+    {
+      fits = sqx_runs_writer_add (&runs, &packet->writer, number, run);
+      if (fits)
+        {
+          any = true;
+          number += run;
+          session->received_number = number;
+        }
+    }
+  while (fits && next_run (channel, &number, &run));
+  sqx_runs_writer_finish (&runs, &packet->writer);
+  if (any)
+    sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_RECEIVED });
+  return fits;
+}
+
+void
+sqx_resume_pack (sqx_session *session,
+                 sqx_packet  *packet)
+{
+  for (; session->received_channel < session->n_channels; session->received_channel++)
+    {
+      sqx_channel *channel = session->channels[session->received_channel];
+
+      if (channel != NULL && !pack_channel (session, channel, packet))
+        return;
+      session->received_number = 0;
+    }
+  session->received_due = false;
+}
+
+sqx_result
+sqx_resume_handle_received (sqx_session     *session,
+                            const sqx_frame *frame)
+{
+  sqx_channel *channel = (frame->received.channel & 1) != 0
+                         ? NULL : sqx_session_find_channel (session, frame->received.channel / 2);
+  sqx_runs runs = frame->received.runs;
+  uint64_t first, run;
+
+  while (sqx_runs_next (&runs, &first, &run))
+    {
+      uint64_t number = first;
+      sqx_outgoing *message;
+
+      if (channel == NULL || first + run > channel->next_number)
+        {
+          session->violation = "receipt of a message that was never sent";
+          return SQX_ERR_PROTOCOL;
+        }
+      for (; (message = sqx_index_next (&channel->outgoing, number, &number)) != NULL &&
+             number < first + run; number++)
+        {
+          sqx_fragments_release (message);
+          if (!message->cancelling)
+            sqx_node_unlink (&message->node);
+        }
+    }
+  return SQX_OK;
+}

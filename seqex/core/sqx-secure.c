@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The encrypted link under a connection: how it gets one, loses it, and gets the next.
+ */
+#include "sqx-conn-private.h"
+
+#include <stdlib.h>
+
+#include "sqx-resume.h"
+
+/* HELLO -------------------------------------------------------------------------------- */
+
+void
+sqx_hello_of_config (sqx_hello        *hello,
+                     const sqx_config *config)
+{
+  *hello = (sqx_hello) {
+    .max_message_size = config->max_message_size,
+    .byte_credit = config->byte_window,
+    .exchange_credit = config->exchange_credit,
+    .max_channels = config->max_channels,
+    .max_streams = 0,
+    .idle_timeout = config->idle_timeout == SQX_TIME_NEVER ? 0 : config->idle_timeout,
+    .ack_delay = config->ack_delay,
+    .max_datagram_size = config->max_datagram_size,
+  };
+  if (config->application_id != NULL)
+    memcpy (hello->application_id, config->application_id, strlen (config->application_id));
+}
+
+void
+sqx_hello_add_secure (sqx_hello        *hello,
+                      const sqx_crypto *crypto,
+                      uint8_t           cipher,
+                      const uint8_t     session_id[SQX_SESSION_ID_SIZE],
+                      uint64_t          generation)
+{
+  uint8_t first = crypto->prefers_aes ? SQX_CIPHER_AES256GCM : SQX_CIPHER_CHACHA20POLY1305;
+  uint8_t second = crypto->prefers_aes ? SQX_CIPHER_CHACHA20POLY1305 : SQX_CIPHER_AES256GCM;
+
+  hello->ciphers[0] = cipher != 0 ? cipher : first;
+  hello->ciphers[1] = second;
+  hello->n_ciphers = cipher != 0 ? 1 : 2;
+  memcpy (hello->session_id, session_id, sizeof hello->session_id);
+  hello->has_session = true;
+  hello->generation = generation;
+}
+
+/* The link ----------------------------------------------------------------------------- */
+
+bool
+sqx_secure_talks (const sqx_conn *conn)
+{
+  const sqx_secure *secure = conn->secure;
+
+  return secure == NULL || (secure->linked && secure->ready && !secure->asking);
+}
+
+/* What the link counted stays in the connection's statistics. */
+static void
+keep_statistics (sqx_conn *conn)
+{
+  const sqx_recovery *recovery = &conn->link.recovery;
+
+  conn->statistics.packets_lost += recovery->packets_lost;
+  conn->statistics.spurious_losses += recovery->spurious_losses;
+  conn->statistics.probe_timeouts += recovery->probe_timeouts;
+}
+
+/* What was on its way is to be sent again, on whatever link comes next. */
+static void
+drop_link (sqx_conn *conn,
+           uint64_t  now)
+{
+  sqx_secure *secure = conn->secure;
+
+  if (!secure->linked)
+    return;
+  sqx_recovery_lose_all (&conn->link.recovery, now);
+  keep_statistics (conn);
+  sqx_link_clear (&conn->link);
+  sqx_link_init (&conn->link, &conn->session, &conn->config, conn->config.first_packet_number);
+  sqx_keys_clear (&secure->keys);
+  sqx_endpoint_unroute (conn->attachment.endpoint, &conn->attachment.link);
+  secure->linked = secure->proven = secure->ready = false;
+}
+
+void
+sqx_secure_clear (sqx_conn *conn)
+{
+  sqx_secure *secure = conn->secure;
+
+  sqx_dial_stop (conn);
+  sqx_keys_clear (&secure->keys);
+  if (conn->attachment.link.owner != NULL)
+    sqx_endpoint_unroute (conn->attachment.endpoint, &conn->attachment.link);
+  secure->linked = secure->ready = false;
+}
+
+/* Trust -------------------------------------------------------------------------------- */
+
+static void
+end_question (sqx_conn *conn)
+{
+  if (!conn->secure->asking)
+    return;
+  conn->secure->asking = false;
+  sqx_endpoint_give_question (conn->attachment.endpoint);
+  sqx_event_node_withdraw (&conn->authorize_event);
+  sqx_timers_stop (&conn->timers, SQX_TIMER_AUTHORIZE);
+}
+
+static void
+begin_question (sqx_conn *conn,
+                uint64_t  now)
+{
+  if (!sqx_endpoint_take_question (conn->attachment.endpoint))
+    {
+      sqx_conn_fail (conn, now, SQX_ERR_REFUSED, SQX_CLOSE_BUSY,
+                     "too many peers wait for the program to decide about them");
+      return;
+    }
+  conn->secure->asking = true;
+  sqx_events_push (&conn->events, &conn->authorize_event, SQX_EVENT_AUTHORIZE);
+  sqx_timers_set (&conn->timers, SQX_TIMER_AUTHORIZE, sqx_time_add (now, SQX_AUTHORIZE_LIFE));
+}
+
+static void
+connected (sqx_conn *conn)
+{
+  sqx_secure *secure = conn->secure;
+
+  if (!secure->ready || secure->asking)
+    return;
+  secure->reconnecting = false;
+  sqx_timers_stop (&conn->timers, SQX_TIMER_RECONNECT);
+  if (conn->state < SQX_STATE_FINISHING)
+    conn->state = SQX_STATE_CONNECTED;
+  sqx_events_push (&conn->events, &conn->connected_event, SQX_EVENT_CONNECTED);
+}
+
+void
+sqx_secure_ready (sqx_conn *conn)
+{
+  if (conn->secure->ready)
+    return;
+  conn->secure->ready = true;
+  connected (conn);
+}
+
+static void
+refuse (sqx_conn *conn,
+        uint64_t  now)
+{
+  end_question (conn);
+  sqx_conn_fail (conn, now, SQX_ERR_UNTRUSTED, SQX_CLOSE_NOT_TRUSTED, "this key is not trusted here");
+}
+
+void
+sqx_conn_authorize (sqx_conn *conn,
+                    uint64_t  now,
+                    bool      accept)
+{
+  if (conn->secure == NULL || !conn->secure->asking)
+    return;
+
+  if (accept)
+    {
+      end_question (conn);
+      if (!conn->secure->initiator)
+        {
+          conn->link.ready_due = true;
+          conn->secure->ready = true;
+        }
+      connected (conn);
+    }
+  else
+    refuse (conn, now);
+  sqx_conn_settle (conn, now);
+}
+
+/* Joining ------------------------------------------------------------------------------ */
+
+static bool
+same_id (const uint8_t *a,
+         const uint8_t *b)
+{
+  return memcmp (a, b, SQX_SESSION_ID_SIZE) == 0;
+}
+
+/* Of two links of one session the one with the higher generation counts; of two with the same, which
+ * both sides began at once, the one that the smaller key began. */
+static uint64_t
+order_of (const sqx_conn *conn,
+          uint64_t        generation,
+          bool            own)
+{
+  const uint8_t *own_key = sqx_endpoint_public_key (conn->attachment.endpoint);
+  bool own_smaller = memcmp (own_key, conn->secure->peer_key, SQX_KEY_SIZE) < 0;
+
+  return 2 * generation + (own == own_smaller);
+}
+
+bool
+sqx_conn_may_join (const sqx_conn      *conn,
+                   const sqx_handshake *handshake)
+{
+  const sqx_secure *secure = conn->secure;
+
+  if (secure == NULL || sqx_conn_is_over (conn))
+    return false;
+  if (!secure->has_session)
+    return secure->dial.handshake != NULL &&
+           (!secure->expects_key ||
+            memcmp (secure->expected, handshake->peer_key, SQX_KEY_SIZE) == 0);
+  return memcmp (secure->peer_key, handshake->peer_key, SQX_KEY_SIZE) == 0 &&
+         handshake->hello.has_session &&
+         same_id (handshake->hello.session_id, secure->peer_session_id) &&
+         handshake->hello.max_message_size >= conn->session.credit.peer_max_message &&
+         order_of (conn, handshake->hello.generation, handshake->initiator) >
+         order_of (conn, secure->generation, secure->initiator);
+}
+
+static bool
+is_same_session (const sqx_conn      *conn,
+                 const sqx_handshake *handshake)
+{
+  return same_id (handshake->hello.session_id, conn->secure->peer_session_id) &&
+         handshake->hello.max_message_size >= conn->session.credit.peer_max_message;
+}
+
+static void
+take_link (sqx_conn            *conn,
+           const sqx_handshake *handshake,
+           const sqx_keys      *keys,
+           const sqx_address   *from)
+{
+  sqx_secure *secure = conn->secure;
+
+  secure->keys = *keys;
+  secure->linked = true;
+  secure->initiator = handshake->initiator;
+  secure->cipher = keys->cipher;
+  secure->peer_id = handshake->peer_id;
+  secure->has_peer_key = secure->has_session = true;
+  memcpy (secure->peer_key, handshake->peer_key, sizeof secure->peer_key);
+  memcpy (secure->session_id, handshake->own.session_id, sizeof secure->session_id);
+  memcpy (secure->peer_session_id, handshake->hello.session_id, sizeof secure->peer_session_id);
+  secure->generation = handshake->initiator ? handshake->own.generation
+                                            : handshake->hello.generation;
+  sqx_path_set (&secure->path, from);
+}
+
+sqx_result
+sqx_conn_join (sqx_conn          *conn,
+               uint64_t           now,
+               sqx_handshake     *handshake,
+               const sqx_address *from,
+               sqx_trust          trust)
+{
+  sqx_secure *secure = conn->secure;
+  bool resumed = secure->has_session && is_same_session (conn, handshake);
+  sqx_keys keys;
+
+  if (!sqx_handshake_keys (handshake, &keys))
+    return SQX_ERR_NO_MEMORY;
+
+  drop_link (conn, now);
+  if (!handshake->initiator)
+    sqx_dial_stop (conn);
+  if (secure->has_session && !resumed)
+    sqx_conn_new_session (conn);
+  take_link (conn, handshake, &keys, from);
+  sqx_timers_stop (&conn->timers, SQX_TIMER_UNREACHABLE);
+  sqx_timers_stop (&conn->timers, SQX_TIMER_RESET);
+  conn->last_received = now;
+  sqx_conn_learn_peer (conn, &handshake->hello, resumed);
+  if (resumed)
+    sqx_resume_begin (&conn->session);
+  sqx_endpoint_peer_known (conn);
+
+  if (trust == SQX_TRUST_ASK && !resumed)
+    begin_question (conn, now);
+  if (handshake->initiator)
+    {
+      secure->ready = handshake->hello.ready;
+      /* With IK the responder waits for a packet that only this side can have made. */
+      conn->link.ping_due = handshake->pattern == SQX_NOISE_IK ||
+                            handshake->pattern == SQX_NOISE_IKPSK2;
+    }
+  else if (!secure->asking)
+    {
+      secure->ready = true;
+      conn->link.ready_due = !handshake->own.ready;
+    }
+  else
+    conn->link.ping_due = true; /* CONFIRM is answered at once */
+  connected (conn);
+  return SQX_OK;
+}
+
+static sqx_conn *
+new_secure (sqx_endpoint     *endpoint,
+            uint64_t          now,
+            const sqx_config *config,
+            const sqx_address *address,
+            void             *user_data)
+{
+  sqx_conn *conn = sqx_conn_new (config, now);
+
+  if (conn == NULL)
+    return NULL;
+  conn->secure = calloc (1, sizeof *conn->secure);
+  if (conn->secure == NULL)
+    {
+      sqx_conn_free (conn);
+      return NULL;
+    }
+  conn->user_data = user_data;
+  sqx_path_init (&conn->secure->path, address);
+  if (!sqx_endpoint_attach (endpoint, conn))
+    {
+      sqx_conn_free (conn);
+      return NULL;
+    }
+  return conn;
+}
+
+sqx_conn *
+sqx_conn_new_dialling (sqx_endpoint      *endpoint,
+                       uint64_t           now,
+                       const sqx_config  *config,
+                       const sqx_address *to,
+                       const uint8_t     *peer_key,
+                       void              *user_data)
+{
+  sqx_conn *conn = new_secure (endpoint, now, config, to, user_data);
+  sqx_secure *secure;
+
+  if (conn == NULL)
+    return NULL;
+  secure = conn->secure;
+  if (peer_key != NULL)
+    {
+      secure->expects_key = true;
+      memcpy (secure->expected, peer_key, sizeof secure->expected);
+    }
+  conn->config.random (conn->config.user_data, secure->session_id, sizeof secure->session_id);
+  secure->dial.to = *to;
+  sqx_dial_start (conn, now);
+  sqx_conn_settle (conn, now);
+  return conn;
+}
+
+sqx_conn *
+sqx_conn_new_accepted (sqx_endpoint      *endpoint,
+                       uint64_t           now,
+                       const sqx_config  *config,
+                       sqx_handshake     *handshake,
+                       const sqx_address *from,
+                       sqx_trust          trust)
+{
+  sqx_conn *conn = new_secure (endpoint, now, config, from, NULL);
+
+  if (conn == NULL)
+    return NULL;
+  conn->secure->dial.to = *from;
+  if (sqx_conn_join (conn, now, handshake, from, trust) != SQX_OK)
+    {
+      sqx_conn_free (conn);
+      return NULL;
+    }
+  sqx_conn_settle (conn, now);
+  return conn;
+}
+
+/* Losing ------------------------------------------------------------------------------- */
+
+void
+sqx_conn_link_lost (sqx_conn  *conn,
+                    uint64_t   now,
+                    sqx_result error)
+{
+  sqx_secure *secure = conn->secure;
+
+  if (secure == NULL || !secure->has_session || secure->persist == 0 || secure->asking ||
+      conn->state >= SQX_STATE_FINISHING)
+    {
+      sqx_conn_give_up (conn, error);
+      return;
+    }
+  drop_link (conn, now);
+  if (!secure->reconnecting)
+    {
+      secure->reconnecting = true;
+      secure->lost_error = error;
+      conn->state = SQX_STATE_RECONNECTING;
+      sqx_timers_set (&conn->timers, SQX_TIMER_RECONNECT, sqx_time_add (now, secure->persist));
+    }
+  sqx_timers_stop (&conn->timers, SQX_TIMER_UNREACHABLE);
+  secure->dial.to = secure->path.address;
+  secure->dial.attempts = 0;
+  sqx_events_push (&conn->events, &conn->reconnecting_event, SQX_EVENT_RECONNECTING);
+  sqx_dial_start (conn, now);
+}
+
+void
+sqx_conn_handle_reset (sqx_conn          *conn,
+                       uint64_t           now,
+                       const sqx_address *from,
+                       uint32_t           number)
+{
+  const sqx_sent *sent = &conn->link.recovery.sent;
+  uint64_t next = sent->next_number;
+  uint64_t full = (next & ~(uint64_t) UINT32_MAX) | number;
+  const sqx_sent_packet *packet;
+
+  if (full >= next && full > UINT32_MAX)
+    full -= UINT64_C (1) << 32;
+  packet = sqx_sent_get (sent, full);
+  if (!conn->secure->linked || sqx_conn_is_over (conn) ||
+      !sqx_address_equal (from, &conn->secure->path.address) || packet == NULL ||
+      (packet->state != SQX_SENT_OUTSTANDING && packet->state != SQX_SENT_LOST) ||
+      conn->timers.at[SQX_TIMER_RESET] != SQX_TIME_NEVER)
+    return;
+
+  conn->link.ping_due = true;
+  sqx_timers_set (&conn->timers, SQX_TIMER_RESET,
+                  sqx_time_add (now, sqx_recovery_pto (&conn->link.recovery)));
+  sqx_conn_settle (conn, now);
+}
+
+void
+sqx_conn_handle_confirm (sqx_conn *conn,
+                         uint64_t  now)
+{
+  /* Once the peer's DATA came it knows that CONFIRM arrived, or will by the answer to that. */
+  if (!conn->secure->linked || conn->secure->proven || sqx_conn_is_over (conn))
+    return;
+  conn->link.ping_due = true;
+  sqx_conn_settle (conn, now);
+}
+
+void
+sqx_conn_handle_network_changed (sqx_conn *conn,
+                                 uint64_t  now)
+{
+  sqx_secure *secure = conn->secure;
+
+  if (sqx_conn_is_over (conn))
+    return;
+  if (secure != NULL && secure->reconnecting)
+    {
+      secure->dial.attempts = 0;
+      sqx_events_push (&conn->events, &conn->reconnecting_event, SQX_EVENT_RECONNECTING);
+      sqx_dial_start (conn, now);
+    }
+  else if (secure != NULL && !secure->linked)
+    secure->dial.due = secure->dial.handshake != NULL;
+  else if (sqx_session_is_busy (&conn->session) || conn->config.keepalive_always)
+    {
+      conn->link.ping_due = true;
+      conn->link.recovery.pto_count = 0;
+      conn->link.recovery.probes = 1;
+    }
+  sqx_conn_settle (conn, now);
+}
+
+/* Time --------------------------------------------------------------------------------- */
+
+void
+sqx_secure_update_timers (sqx_conn *conn)
+{
+  sqx_timers_set (&conn->timers, SQX_TIMER_PATH, conn->secure->linked ? conn->secure->path.deadline
+                                                                       : SQX_TIME_NEVER);
+  sqx_timers_set (&conn->timers, SQX_TIMER_KEYS, conn->secure->linked
+                                                 ? sqx_keys_deadline (&conn->secure->keys)
+                                                 : SQX_TIME_NEVER);
+}
+
+void
+sqx_secure_timeouts (sqx_conn *conn,
+                     uint64_t  now)
+{
+  sqx_secure *secure = conn->secure;
+  sqx_timers *timers = &conn->timers;
+
+  if (sqx_timers_expired (timers, SQX_TIMER_PATH, now))
+    sqx_path_timeout (&secure->path, now);
+  if (sqx_timers_expired (timers, SQX_TIMER_KEYS, now))
+    sqx_keys_expire (&secure->keys, now);
+  if (sqx_conn_is_over (conn))
+    return;
+
+  if (sqx_timers_expired (timers, SQX_TIMER_AUTHORIZE, now))
+    refuse (conn, now);
+  else if (sqx_timers_expired (timers, SQX_TIMER_RECONNECT, now))
+    sqx_conn_give_up (conn, secure->lost_error);
+  else if (sqx_timers_expired (timers, SQX_TIMER_RESET, now))
+    sqx_conn_link_lost (conn, now, SQX_ERR_SESSION_LOST);
+  else
+    sqx_dial_timeouts (conn, now);
+}
+
+void
+sqx_secure_over (sqx_conn *conn)
+{
+  end_question (conn);
+  sqx_dial_stop (conn);
+  conn->secure->reconnecting = false;
+}
+
+/* The program -------------------------------------------------------------------------- */
+
+void
+sqx_conn_set_persistent (sqx_conn *conn,
+                         uint64_t  now,
+                         uint64_t  limit)
+{
+  if (conn->secure == NULL)
+    return;
+  conn->secure->persist = limit;
+  if (conn->secure->reconnecting && limit == 0)
+    sqx_conn_give_up (conn, conn->secure->lost_error);
+  sqx_conn_settle (conn, now);
+}
+
+void
+sqx_conn_set_address (sqx_conn          *conn,
+                      uint64_t           now,
+                      const sqx_address *to)
+{
+  sqx_secure *secure = conn->secure;
+
+  if (secure == NULL || secure->linked || sqx_conn_is_over (conn) ||
+      sqx_address_equal (to, &secure->dial.to))
+    return;
+  secure->dial.to = *to;
+  sqx_dial_start (conn, now);
+  sqx_conn_settle (conn, now);
+}
+
+void
+sqx_conn_update_keys (sqx_conn *conn,
+                      uint64_t  now)
+{
+  if (conn->secure != NULL && conn->secure->linked && sqx_keys_update (&conn->secure->keys))
+    sqx_conn_settle (conn, now);
+}
+
+const sqx_address *
+sqx_conn_destination (const sqx_conn *conn)
+{
+  return conn->secure != NULL ? conn->destination : &conn->attachment.address;
+}
+
+const sqx_address *
+sqx_conn_address (const sqx_conn *conn)
+{
+  return conn->secure != NULL ? &conn->secure->path.address : &conn->attachment.address;
+}
+
+const uint8_t *
+sqx_conn_peer_key (const sqx_conn *conn)
+{
+  return conn->secure != NULL && conn->secure->has_peer_key ? conn->secure->peer_key : NULL;
+}
+
+sqx_cipher
+sqx_conn_cipher (const sqx_conn *conn)
+{
+  return conn->secure != NULL && conn->secure->linked ? conn->secure->cipher : (sqx_cipher) 0;
+}
+
+bool
+sqx_conn_is_initiator (const sqx_conn *conn)
+{
+  return conn->secure != NULL && conn->secure->initiator;
+}
