@@ -2,7 +2,7 @@
 #pragma once
 
 #include "seqex-channel.h"
-#include "seqex-driver-private.h"
+#include "seqex-dialogue-private.h"
 
 G_BEGIN_DECLS
 

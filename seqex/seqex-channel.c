@@ -61,18 +61,18 @@ seqex_channel_new (SeqexConnection *connection,
                    guint            timeout)
 {
   SeqexChannel *self = g_object_new (SEQEX_TYPE_CHANNEL, NULL);
-  SeqexDriver *driver = seqex_connection_get_driver (connection);
+  SeqexDialogue *dialogue = seqex_connection_get_dialogue (connection);
 
   self->connection = connection;
   self->port.object = G_OBJECT (self);
   self->port.channel = id;
   self->port.signal_id = signals[SIGNAL_MESSAGE];
   self->port.timeout = timeout;
-  g_ptr_array_add (driver->ports, &self->port);
-  if (driver->core != NULL)
+  seqex_dialogue_add_port (dialogue, &self->port);
+  if (dialogue->core != NULL)
     {
-      sqx_conn_open_channel (driver->core, id);
-      seqex_driver_mark_ready (driver);
+      sqx_conn_open_channel (dialogue->core, id);
+      seqex_dialogue_mark_ready (dialogue);
     }
   return self;
 }
@@ -83,17 +83,17 @@ seqex_channel_detach (SeqexChannel *self)
   self->connection = NULL;
 }
 
-/* The driver, unless the connection is gone or this is the wrong thread. */
-static SeqexDriver *
-get_driver (SeqexChannel *self,
+/* The dialogue, unless the connection is gone or this is the wrong thread. */
+static SeqexDialogue *
+get_dialogue (SeqexChannel *self,
             const char   *function)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
 
   if (self->connection == NULL)
     return NULL;
-  driver = seqex_connection_get_driver (self->connection);
-  return seqex_driver_check_thread (driver, function) ? driver : NULL;
+  dialogue = seqex_connection_get_dialogue (self->connection);
+  return seqex_dialogue_check_thread (dialogue, function) ? dialogue : NULL;
 }
 
 static void
@@ -293,18 +293,18 @@ void
 seqex_channel_set_priority (SeqexChannel *self,
                             guint         priority)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_CHANNEL (self));
   g_return_if_fail (priority < SQX_PRIORITIES);
 
-  driver = get_driver (self, G_STRFUNC);
-  if (driver == NULL || self->priority == priority)
+  dialogue = get_dialogue (self, G_STRFUNC);
+  if (dialogue == NULL || self->priority == priority)
     return;
 
   self->priority = priority;
-  if (driver->core != NULL)
-    sqx_conn_set_priority (driver->core, self->port.channel, priority);
+  if (dialogue->core != NULL)
+    sqx_conn_set_priority (dialogue->core, self->port.channel, priority);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PRIORITY]);
 }
 
@@ -335,20 +335,20 @@ void
 seqex_channel_set_serialized (SeqexChannel *self,
                               gboolean      serialized)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_CHANNEL (self));
 
-  driver = get_driver (self, G_STRFUNC);
+  dialogue = get_dialogue (self, G_STRFUNC);
   serialized = serialized != FALSE;
-  if (driver == NULL || self->serialized == serialized)
+  if (dialogue == NULL || self->serialized == serialized)
     return;
 
   self->serialized = serialized;
-  if (driver->core != NULL)
+  if (dialogue->core != NULL)
     {
-      sqx_conn_set_serialized (driver->core, self->port.channel, serialized);
-      seqex_driver_mark_ready (driver);
+      sqx_conn_set_serialized (dialogue->core, self->port.channel, serialized);
+      seqex_dialogue_mark_ready (dialogue);
     }
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SERIALIZED]);
 }
@@ -406,11 +406,11 @@ new_task (SeqexChannel        *self,
                            seqex_error_from_result (SQX_ERR_CLOSED, NULL));
       return NULL;
     }
-  if (get_driver (self, function) == NULL)
+  if (get_dialogue (self, function) == NULL)
     return NULL;
 
-  task = seqex_driver_new_task (seqex_connection_get_driver (self->connection), self, cancellable,
-                                callback, user_data);
+  task = seqex_dialogue_new_task (seqex_connection_get_dialogue (self->connection), self,
+                                  cancellable, callback, user_data);
   (g_task_set_source_tag) (task, tag);
   g_task_set_name (task, function);
   return task;
@@ -446,7 +446,7 @@ seqex_channel_send_async (SeqexChannel        *self,
 
   task = new_task (self, G_STRFUNC, cancellable, callback, user_data, seqex_channel_send_async);
   if (task != NULL)
-    seqex_wait_send (seqex_connection_get_driver (self->connection), SEQEX_WAIT_DELIVERY, task,
+    seqex_wait_send (seqex_connection_get_dialogue (self->connection), SEQEX_WAIT_DELIVERY, task,
                      self->port.channel, NULL, 0, payload, flags);
 }
 
@@ -505,7 +505,7 @@ seqex_channel_send_with_reply_async (SeqexChannel        *self,
   task = new_task (self, G_STRFUNC, cancellable, callback, user_data,
                    seqex_channel_send_with_reply_async);
   if (task != NULL)
-    seqex_wait_send (seqex_connection_get_driver (self->connection), SEQEX_WAIT_REPLY, task,
+    seqex_wait_send (seqex_connection_get_dialogue (self->connection), SEQEX_WAIT_REPLY, task,
                      self->port.channel, NULL, 0, payload, flags);
 }
 
@@ -558,7 +558,7 @@ seqex_channel_receive_async (SeqexChannel        *self,
 
   task = new_task (self, G_STRFUNC, cancellable, callback, user_data, seqex_channel_receive_async);
   if (task != NULL)
-    seqex_wait_receive (seqex_connection_get_driver (self->connection), &self->port, task);
+    seqex_wait_receive (seqex_connection_get_dialogue (self->connection), &self->port, task);
 }
 
 /**

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "seqex-connection.h"
-#include "seqex-driver-private.h"
+#include "seqex-dialogue-private.h"
 
 G_BEGIN_DECLS
 
@@ -17,9 +17,9 @@ struct _SeqexConnection
   char                 *application_id; /* nullable */
   sqx_config            config;         /* kept up to date, for the getters */
 
-  SeqexDriver          *driver;
+  SeqexDialogue         dialogue;
   SeqexPort             port;
-  GPtrArray            *channels;       /* owned SeqexChannel */
+  GPtrArray            *channels;       /* owned SeqexChannel; NULL: none yet */
 
   /* As last notified, but for the state, which is the one that the program sees */
   SeqexConnectionState  state;
@@ -29,16 +29,18 @@ struct _SeqexConnection
 };
 
 /* seqex-connection-properties.c */
-void         seqex_connection_install_properties (GObjectClass    *object_class);
+void           seqex_connection_install_properties (GObjectClass    *object_class);
 
-/* Never NULL; works as long as the connection lives, disposed or not. */
-SeqexDriver *seqex_connection_get_driver     (SeqexConnection *self);
+/* Works as long as the connection lives, disposed or not. */
+SeqexDialogue *seqex_connection_get_dialogue   (SeqexConnection *self);
 
 /* What the driver calls in a wake. Each runs code of the program. */
-void         seqex_connection_notify_changes (SeqexConnection *self);
-void         seqex_connection_emit_datagram  (SeqexConnection *self,
-                                              GBytes          *payload);
-void         seqex_connection_emit_closed    (SeqexConnection *self,
-                                              const GError    *error);
+void           seqex_connection_notify_changes (SeqexConnection *self);
+void           seqex_connection_emit_datagram  (SeqexConnection *self,
+                                                GBytes          *payload);
+void           seqex_connection_emit_closed    (SeqexConnection *self,
+                                                const GError    *error);
+/* Likewise, but nothing of the program runs. */
+void           seqex_connection_settle         (SeqexConnection *self);
 
 G_END_DECLS

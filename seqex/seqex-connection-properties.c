@@ -359,10 +359,10 @@ seqex_connection_install_properties (GObjectClass *object_class)
 static SeqexConnectionState
 find_state (SeqexConnection *self)
 {
-  if (self->driver->closed)
+  if (self->dialogue.closed)
     return SEQEX_CONNECTION_STATE_CLOSED;
 
-  switch (sqx_conn_state (self->driver->core))
+  switch (sqx_conn_state (self->dialogue.core))
     {
     case SQX_STATE_CONNECTING:
       return SEQEX_CONNECTION_STATE_CONNECTING;
@@ -387,7 +387,7 @@ set_state (SeqexConnection      *self,
   if (self->state == state)
     return;
 
-  g_assert (state > self->state);
+  g_assert (state > self->state || self->state == SEQEX_CONNECTION_STATE_RECONNECTING);
   SEQEX_NOTE (STATE, "%p: state %d", self, state);
   self->state = state;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_STATE]);
@@ -432,7 +432,7 @@ seqex_connection_get_queued_bytes (SeqexConnection *self)
 {
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
 
-  return self->driver->core != NULL ? sqx_conn_queued_bytes (self->driver->core) : 0;
+  return self->dialogue.core != NULL ? sqx_conn_queued_bytes (self->dialogue.core) : 0;
 }
 
 /**
@@ -448,7 +448,7 @@ seqex_connection_get_writable (SeqexConnection *self)
 {
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), FALSE);
 
-  return self->driver->core != NULL && sqx_conn_is_writable (self->driver->core);
+  return self->dialogue.core != NULL && sqx_conn_is_writable (self->dialogue.core);
 }
 
 /**
@@ -466,8 +466,8 @@ seqex_connection_get_round_trip_time (SeqexConnection *self)
 
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
 
-  if (self->driver->core != NULL)
-    sqx_conn_statistics (self->driver->core, &statistics);
+  if (self->dialogue.core != NULL)
+    sqx_conn_statistics (self->dialogue.core, &statistics);
   return statistics.smoothed_rtt;
 }
 
@@ -482,9 +482,14 @@ seqex_connection_get_round_trip_time (SeqexConnection *self)
 SeqexStatistics *
 seqex_connection_get_statistics (SeqexConnection *self)
 {
+  SeqexDriver *driver;
+
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
 
-  return seqex_statistics_new (self->driver->core, self->driver->send_errors);
+  driver = self->dialogue.driver;
+  /* What an endpoint drops is not of any of its connections. */
+  return seqex_statistics_new (self->dialogue.core, driver->send_errors,
+                               driver->owner == NULL ? seqex_driver_count_foreign (driver) : 0);
 }
 
 /**
@@ -514,20 +519,21 @@ void
 seqex_connection_set_accepts_messages (SeqexConnection *self,
                                        gboolean         accepts)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
 
-  driver = self->driver;
+  dialogue = &self->dialogue;
   accepts = accepts != FALSE;
-  if (self->config.accepts_messages == accepts || !seqex_driver_check_thread (driver, G_STRFUNC))
+  if (self->config.accepts_messages == accepts
+      || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
   self->config.accepts_messages = accepts;
-  if (driver->core != NULL)
+  if (dialogue->core != NULL)
     {
-      sqx_conn_set_accepts_messages (driver->core, seqex_driver_now (), accepts);
-      seqex_driver_mark_ready (driver);
+      sqx_conn_set_accepts_messages (dialogue->core, seqex_driver_now (), accepts);
+      seqex_dialogue_mark_ready (dialogue);
     }
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ACCEPTS_MESSAGES]);
 }
@@ -607,21 +613,21 @@ void
 seqex_connection_set_keepalive_interval (SeqexConnection *self,
                                          guint            interval)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
 
-  driver = self->driver;
+  dialogue = &self->dialogue;
   if (self->config.keepalive_interval == from_milliseconds (interval)
-      || !seqex_driver_check_thread (driver, G_STRFUNC))
+      || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
   self->config.keepalive_interval = from_milliseconds (interval);
-  if (driver->core != NULL)
+  if (dialogue->core != NULL)
     {
-      sqx_conn_set_keepalive (driver->core, seqex_driver_now (), self->config.keepalive_interval,
+      sqx_conn_set_keepalive (dialogue->core, seqex_driver_now (), self->config.keepalive_interval,
                               self->config.keepalive_always);
-      seqex_driver_mark_ready (driver);
+      seqex_dialogue_mark_ready (dialogue);
     }
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_KEEPALIVE_INTERVAL]);
 }
@@ -653,21 +659,21 @@ void
 seqex_connection_set_idle_timeout (SeqexConnection *self,
                                    guint            timeout)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
   guint64 time;
 
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
 
-  driver = self->driver;
+  dialogue = &self->dialogue;
   time = MAX (from_milliseconds (timeout), SQX_IDLE_MIN);
-  if (self->config.idle_timeout == time || !seqex_driver_check_thread (driver, G_STRFUNC))
+  if (self->config.idle_timeout == time || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
   self->config.idle_timeout = time;
-  if (driver->core != NULL)
+  if (dialogue->core != NULL)
     {
-      sqx_conn_set_idle_timeout (driver->core, seqex_driver_now (), time);
-      seqex_driver_mark_ready (driver);
+      sqx_conn_set_idle_timeout (dialogue->core, seqex_driver_now (), time);
+      seqex_dialogue_mark_ready (dialogue);
     }
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_IDLE_TIMEOUT]);
 }
@@ -701,16 +707,17 @@ void
 seqex_connection_set_max_message_size (SeqexConnection *self,
                                        guint64          size)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
   g_return_if_fail (size >= SQX_MESSAGE_MAX_MIN && size <= SQX_MESSAGE_MAX_MAX);
 
-  driver = self->driver;
-  if (self->config.max_message_size == size || !seqex_driver_check_thread (driver, G_STRFUNC))
+  dialogue = &self->dialogue;
+  if (self->config.max_message_size == size
+      || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
-  if (driver->core != NULL && sqx_conn_set_max_message_size (driver->core, size) != SQX_OK)
+  if (dialogue->core != NULL && sqx_conn_set_max_message_size (dialogue->core, size) != SQX_OK)
     {
       g_critical ("%s() was called after the first datagram. Set the size right after the "
                   "connection was made.", G_STRFUNC);
@@ -747,19 +754,19 @@ void
 seqex_connection_set_max_queued_bytes (SeqexConnection *self,
                                        guint64          bytes)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
 
-  driver = self->driver;
-  if (self->config.queue_limit == bytes || !seqex_driver_check_thread (driver, G_STRFUNC))
+  dialogue = &self->dialogue;
+  if (self->config.queue_limit == bytes || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
   self->config.queue_limit = bytes;
-  if (driver->core != NULL)
+  if (dialogue->core != NULL)
     {
-      sqx_conn_set_queue_limit (driver->core, bytes);
-      seqex_driver_mark_ready (driver);
+      sqx_conn_set_queue_limit (dialogue->core, bytes);
+      seqex_dialogue_mark_ready (dialogue);
     }
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_MAX_QUEUED_BYTES]);
 }

@@ -3,12 +3,10 @@
 
 #include "seqex-connection-private.h"
 
-#include <errno.h>
-#include <sys/random.h>
-
 #include "seqex-channel-private.h"
 #include "seqex-error-private.h"
 #include "seqex-message.h"
+#include "seqex-random-private.h"
 
 /**
  * SeqexConnection:
@@ -56,25 +54,6 @@ static guint signals[N_SIGNALS];
 /* For the core and the driver ------------------------------------------------------------ */
 
 static void
-fill_random (void    *user_data,
-             uint8_t *bytes,
-             size_t   size)
-{
-  while (size > 0)
-    {
-      ssize_t n = getrandom (bytes, size, 0);
-
-      if (n < 0 && errno != EINTR)
-        g_error ("The system has no random numbers: %s", g_strerror (errno));
-      if (n > 0)
-        {
-          bytes += n;
-          size -= (size_t) n;
-        }
-    }
-}
-
-static void
 ref_payload (void *owner)
 {
   g_bytes_ref (owner);
@@ -86,10 +65,10 @@ unref_payload (void *owner)
   g_bytes_unref (owner);
 }
 
-SeqexDriver *
-seqex_connection_get_driver (SeqexConnection *self)
+SeqexDialogue *
+seqex_connection_get_dialogue (SeqexConnection *self)
 {
-  return self->driver;
+  return &self->dialogue;
 }
 
 void
@@ -104,6 +83,17 @@ seqex_connection_emit_closed (SeqexConnection *self,
                               const GError    *error)
 {
   g_signal_emit (self, signals[SIGNAL_CLOSED], 0, error);
+}
+
+void
+seqex_connection_settle (SeqexConnection *self)
+{
+  SeqexDialogue *dialogue = &self->dialogue;
+
+  /* Nothing is read or sent any more; the core stays for what the program has not taken yet. */
+  if (dialogue->driver->owner == NULL && dialogue->core != NULL
+      && sqx_conn_state (dialogue->core) == SQX_STATE_CLOSED && dialogue->driver->all.length == 1)
+    seqex_driver_close_transport (dialogue->driver);
 }
 
 /* GObject -------------------------------------------------------------------------------- */
@@ -134,9 +124,37 @@ check_transport (SeqexConnection *self)
 }
 
 static void
+set_up_core (SeqexConnection *self)
+{
+  const sqx_address nowhere = { .host_size = 0 };
+  sqx_endpoint_config config;
+  sqx_conn *core = NULL;
+
+  sqx_endpoint_config_init (&config);
+  config.connection = self->config;
+  if (seqex_driver_start (self->dialogue.driver, &config))
+    core = sqx_endpoint_add_plain (self->dialogue.driver->core, seqex_driver_now (), &self->config,
+                                   &nowhere, &self->dialogue.watcher);
+  if (core == NULL)
+    {
+      seqex_dialogue_fail (&self->dialogue,
+                           g_error_new_literal (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                                                "A parameter of the connection is not valid"));
+      return;
+    }
+
+  /* It would end in an error when the connection is merely silent. */
+  if (self->socket != NULL)
+    g_socket_set_timeout (self->socket, 0);
+  seqex_dialogue_set_core (&self->dialogue, core);
+  seqex_driver_set_transport (self->dialogue.driver, self->transport, FALSE);
+}
+
+static void
 seqex_connection_constructed (GObject *object)
 {
   SeqexConnection *self = SEQEX_CONNECTION (object);
+  g_autoptr (SeqexDriver) driver = seqex_driver_new ();
   GError *error;
 
   G_OBJECT_CLASS (seqex_connection_parent_class)->constructed (object);
@@ -148,20 +166,18 @@ seqex_connection_constructed (GObject *object)
   if (self->socket != NULL && !g_socket_is_closed (self->socket))
     self->remote_address = g_socket_get_remote_address (self->socket, NULL);
 
+  seqex_dialogue_set_driver (&self->dialogue, driver);
   self->config.application_id = self->application_id;
   error = check_transport (self);
   if (error != NULL)
     {
       /* Said to the program in the first iteration of the context, and by every operation. */
       self->state = SEQEX_CONNECTION_STATE_CLOSED;
-      seqex_driver_fail (self->driver, error);
+      seqex_dialogue_fail (&self->dialogue, error);
     }
   else
     {
-      /* It would end in an error when the connection is merely silent. */
-      if (self->socket != NULL)
-        g_socket_set_timeout (self->socket, 0);
-      seqex_driver_start (self->driver, self->transport, &self->config);
+      set_up_core (self);
     }
 }
 
@@ -170,10 +186,10 @@ seqex_connection_dispose (GObject *object)
 {
   SeqexConnection *self = SEQEX_CONNECTION (object);
 
-  seqex_driver_dispose (self->driver);
-  for (guint i = 0; i < self->channels->len; i++)
-    seqex_channel_detach (g_ptr_array_index (self->channels, i));
-  g_ptr_array_set_size (self->channels, 0);
+  seqex_dialogue_dispose (&self->dialogue);
+  if (self->channels != NULL)
+    g_ptr_array_foreach (self->channels, (GFunc) (GCallback) seqex_channel_detach, NULL);
+  g_clear_pointer (&self->channels, g_ptr_array_unref);
 
   G_OBJECT_CLASS (seqex_connection_parent_class)->dispose (object);
 }
@@ -183,8 +199,7 @@ seqex_connection_finalize (GObject *object)
 {
   SeqexConnection *self = SEQEX_CONNECTION (object);
 
-  seqex_driver_free (self->driver);
-  g_ptr_array_unref (self->channels);
+  seqex_dialogue_clear (&self->dialogue);
   g_clear_object (&self->remote_address);
   g_clear_object (&self->socket);
   g_clear_object (&self->transport);
@@ -192,7 +207,6 @@ seqex_connection_finalize (GObject *object)
 
   G_OBJECT_CLASS (seqex_connection_parent_class)->finalize (object);
 }
-
 
 static void
 install_signals (void)
@@ -260,16 +274,14 @@ static void
 seqex_connection_init (SeqexConnection *self)
 {
   sqx_config_init (&self->config);
-  self->config.random = fill_random;
+  self->config.random = seqex_random_fill;
   self->config.payload_ref = ref_payload;
   self->config.payload_unref = unref_payload;
 
   self->writable = TRUE;
-  self->channels = g_ptr_array_new_with_free_func (g_object_unref);
-  self->driver = seqex_driver_new (self);
   self->port.object = G_OBJECT (self);
   self->port.signal_id = signals[SIGNAL_MESSAGE];
-  g_ptr_array_add (self->driver->ports, &self->port);
+  seqex_dialogue_init (&self->dialogue, self, &self->port);
 }
 
 /**
@@ -448,16 +460,18 @@ seqex_connection_open_channel (SeqexConnection *self,
 
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
   g_return_val_if_fail (id > 0 && id < SQX_CHANNELS_DEFAULT, NULL);
-  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+  if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return NULL;
 
-  for (guint i = 0; i < self->channels->len; i++)
+  for (guint i = 0; self->channels != NULL && i < self->channels->len; i++)
     {
       channel = g_ptr_array_index (self->channels, i);
       if (seqex_channel_get_id (channel) == id)
         return g_object_ref (channel);
     }
 
+  if (self->channels == NULL)
+    self->channels = g_ptr_array_new_with_free_func (g_object_unref);
   channel = seqex_channel_new (self, id, self->port.timeout);
   g_ptr_array_add (self->channels, channel);
   return g_object_ref (channel);
@@ -496,12 +510,12 @@ seqex_connection_send_async (SeqexConnection     *self,
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
   g_return_if_fail (payload != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+  if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return;
 
-  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
+  task = seqex_dialogue_new_task (&self->dialogue, self, cancellable, callback, user_data);
   g_task_set_source_tag (task, seqex_connection_send_async);
-  seqex_wait_send (self->driver, SEQEX_WAIT_DELIVERY, task, 0, NULL, 0, payload, flags);
+  seqex_wait_send (&self->dialogue, SEQEX_WAIT_DELIVERY, task, 0, NULL, 0, payload, flags);
 }
 
 /**
@@ -568,12 +582,12 @@ seqex_connection_send_with_reply_async (SeqexConnection     *self,
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
   g_return_if_fail (payload != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+  if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return;
 
-  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
+  task = seqex_dialogue_new_task (&self->dialogue, self, cancellable, callback, user_data);
   g_task_set_source_tag (task, seqex_connection_send_with_reply_async);
-  seqex_wait_send (self->driver, SEQEX_WAIT_REPLY, task, 0, NULL, 0, payload, flags);
+  seqex_wait_send (&self->dialogue, SEQEX_WAIT_REPLY, task, 0, NULL, 0, payload, flags);
 }
 
 /**
@@ -631,12 +645,12 @@ seqex_connection_receive_async (SeqexConnection     *self,
 
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+  if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return;
 
-  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
+  task = seqex_dialogue_new_task (&self->dialogue, self, cancellable, callback, user_data);
   g_task_set_source_tag (task, seqex_connection_receive_async);
-  seqex_wait_receive (self->driver, &self->port, task);
+  seqex_wait_receive (&self->dialogue, &self->port, task);
 }
 
 /**
@@ -689,22 +703,22 @@ seqex_connection_send_datagram (SeqexConnection  *self,
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), FALSE);
   g_return_val_if_fail (payload != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+  if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return FALSE;
 
   bytes.data = g_bytes_get_data (payload, &bytes.size);
-  if (self->driver->core != NULL)
-    result = sqx_conn_send_datagram (self->driver->core, seqex_driver_now (), &bytes);
+  if (self->dialogue.core != NULL)
+    result = sqx_conn_send_datagram (self->dialogue.core, seqex_driver_now (), &bytes);
 
   switch (result)
     {
     case SQX_OK:
-      seqex_driver_mark_ready (self->driver);
+      seqex_dialogue_mark_ready (&self->dialogue);
       return TRUE;
 
     case SQX_ERR_TOO_LARGE:
       g_propagate_error (error, seqex_error_too_large (
-        bytes.size, sqx_conn_max_datagram_payload (self->driver->core)));
+        bytes.size, sqx_conn_max_datagram_payload (self->dialogue.core)));
       return FALSE;
 
     case SQX_ERR_QUEUE_FULL:
@@ -713,7 +727,7 @@ seqex_connection_send_datagram (SeqexConnection  *self,
       return FALSE;
 
     default:
-      g_propagate_error (error, seqex_driver_error (self->driver, result, bytes.size));
+      g_propagate_error (error, seqex_dialogue_error (&self->dialogue, result, bytes.size));
       return FALSE;
     }
 }
@@ -747,12 +761,12 @@ seqex_connection_close_async (SeqexConnection     *self,
 
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+  if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return;
 
-  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
+  task = seqex_dialogue_new_task (&self->dialogue, self, cancellable, callback, user_data);
   g_task_set_source_tag (task, seqex_connection_close_async);
-  seqex_wait_close (self->driver, task);
+  seqex_wait_close (&self->dialogue, task);
 }
 
 /**

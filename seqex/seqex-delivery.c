@@ -6,12 +6,12 @@
 
 #include "seqex-connection-private.h"
 #include "seqex-debug-private.h"
-#include "seqex-driver-private.h"
+#include "seqex-dialogue-private.h"
 #include "seqex-error-private.h"
 #include "seqex-message-private.h"
 
-/* What one wake tells the program at most. What is left waits in the core, where it is bounded. */
-#define DELIVERY_LIMIT 128u
+/* What is moved out of the core at a time. What is left waits there, where it is bounded. */
+#define COLLECT_LIMIT 128u
 
 /* A message that the program has and did not answer yet. The program may drop it in another thread,
  * where a garbage collector runs, so this is a weak reference and not a bare pointer. */
@@ -51,7 +51,7 @@ free_taken (gpointer data)
 }
 
 void
-seqex_delivery_remember (SeqexDriver  *self,
+seqex_delivery_remember (SeqexDialogue *self,
                          SeqexMessage *message)
 {
   SeqexTaken *taken = g_new (SeqexTaken, 1);
@@ -65,17 +65,56 @@ seqex_delivery_remember (SeqexDriver  *self,
 }
 
 void
-seqex_delivery_forget (SeqexDriver          *self,
+seqex_delivery_forget (SeqexDialogue        *self,
                        const sqx_message_id *id)
 {
   if (self->taken != NULL)
     g_hash_table_remove (self->taken, id);
 }
 
-/* Step 5 -------------------------------------------------------------------------------- */
+typedef struct
+{
+  SeqexMail        mail;
+  SeqexConnection *connection; /* owned */
+  sqx_message_id   id;
+} DropMail;
 
 static void
-take_cancelled (SeqexDriver *self,
+read_drop_mail (SeqexMail *mail)
+{
+  DropMail *drop = (DropMail *) mail;
+  SeqexDialogue *self = seqex_connection_get_dialogue (drop->connection);
+
+  seqex_delivery_forget (self, &drop->id);
+  if (self->core != NULL)
+    sqx_conn_end (self->core, seqex_driver_now (), &drop->id, SQX_END_ENDED);
+  seqex_dialogue_activate (self);
+}
+
+static void
+free_drop_mail (SeqexMail *mail)
+{
+  g_object_unref (((DropMail *) mail)->connection);
+  g_free (mail);
+}
+
+void
+seqex_delivery_drop (SeqexDialogue        *self,
+                     const sqx_message_id *id)
+{
+  DropMail *drop = g_new0 (DropMail, 1);
+
+  drop->mail.read = read_drop_mail;
+  drop->mail.free = free_drop_mail;
+  drop->connection = self->connection;
+  drop->id = *id;
+  seqex_driver_post (self->driver, &drop->mail);
+}
+
+/* From the core to the queues ------------------------------------------------------------ */
+
+static void
+take_cancelled (SeqexDialogue *self,
                 SeqexTaken  *taken)
 {
   SeqexMessage *message = g_weak_ref_get (&taken->message);
@@ -86,7 +125,7 @@ take_cancelled (SeqexDriver *self,
 
 /* The peer knows nothing any more of what it had sent. */
 static void
-take_restart (SeqexDriver *self)
+take_restart (SeqexDialogue *self)
 {
   GHashTableIter iter;
   gpointer taken;
@@ -103,7 +142,7 @@ take_restart (SeqexDriver *self)
 }
 
 static void
-take_end (SeqexDriver    *self,
+take_end (SeqexDialogue  *self,
           SeqexWait      *wait,
           sqx_end_reason  reason)
 {
@@ -118,7 +157,7 @@ take_end (SeqexDriver    *self,
 }
 
 static void
-take_failure (SeqexDriver *self,
+take_failure (SeqexDialogue *self,
               SeqexWait   *wait,
               sqx_result   failure)
 {
@@ -128,8 +167,20 @@ take_failure (SeqexDriver *self,
   seqex_wait_resolve (wait, NULL, NULL);
 }
 
+/* What the transport said last of datagrams to this peer. */
+static const GError *
+get_send_error (SeqexDialogue *self)
+{
+  SeqexDriver *driver = self->driver;
+
+  if (driver->send_error != NULL
+      && sqx_address_equal (&driver->send_error_to, &self->address))
+    return driver->send_error;
+  return NULL;
+}
+
 static void
-take_event (SeqexDriver *self,
+take_event (SeqexDialogue *self,
             sqx_event   *event)
 {
   SeqexWait *wait = event->tag;
@@ -170,7 +221,7 @@ take_event (SeqexDriver *self,
     case SQX_EVENT_CLOSED:
       self->closed = TRUE;
       if (self->failure == NULL)
-        self->failure = seqex_error_from_closed (event, self->send_error);
+        self->failure = seqex_error_from_closed (event, get_send_error (self));
       SEQEX_NOTE (STATE, "%p: closed: %s", self->connection,
                   self->failure != NULL ? self->failure->message : "in good order");
       break;
@@ -187,12 +238,12 @@ take_event (SeqexDriver *self,
 }
 
 gboolean
-seqex_delivery_collect (SeqexDriver *self)
+seqex_delivery_collect (SeqexDialogue *self)
 {
   sqx_event event;
 
   for (guint n = self->done.length + self->cancelled.length + self->datagrams.length;
-       n < DELIVERY_LIMIT; n++)
+       n < COLLECT_LIMIT; n++)
     {
       if (!sqx_conn_poll_event (self->core, &event))
         return FALSE;
@@ -201,10 +252,10 @@ seqex_delivery_collect (SeqexDriver *self)
   return TRUE;
 }
 
-/* Step 7 -------------------------------------------------------------------------------- */
+/* From the queues to the program --------------------------------------------------------- */
 
 static gboolean
-has_message (SeqexDriver *self,
+has_message (SeqexDialogue *self,
              SeqexPort   *port)
 {
   return self->core != NULL && sqx_conn_has_message (self->core, port->channel);
@@ -230,7 +281,7 @@ emit_message (SeqexPort    *port,
 }
 
 static gboolean
-hand_over_from (SeqexDriver *self,
+hand_over_from (SeqexDialogue *self,
                 SeqexPort   *port)
 {
   g_autoptr (SeqexMessage) message = NULL;
@@ -240,22 +291,23 @@ hand_over_from (SeqexDriver *self,
   if (!has_message (self, port) || !is_heard (port))
     return FALSE;
   /* A task that was made in this iteration can only end in the next one. */
-  if (wait != NULL && wait->serial == self->serial)
+  if (wait != NULL && wait->serial == self->driver->serial)
     {
-      self->ready = TRUE;
+      seqex_driver_mark_ready (self->driver);
+      seqex_dialogue_activate (self);
       return FALSE;
     }
   if (!sqx_conn_receive (self->core, seqex_driver_now (), port->channel, &received))
     return FALSE;
 
   /* Credit, and the end of a final message, are to be sent. */
-  self->ready = TRUE;
+  self->driver->ready = TRUE;
   message = seqex_message_new (self->connection, &received, 0);
   SEQEX_NOTE (MESSAGE, "%p: channel %u: hands over message %" G_GUINT64_FORMAT ", %zu bytes",
               self->connection, received.id.channel, received.id.number, received.size);
   if (wait != NULL)
     {
-      wait->message = g_steal_pointer (&message);
+      wait->outcome = G_OBJECT (g_steal_pointer (&message));
       seqex_wait_return (wait);
     }
   else
@@ -265,38 +317,43 @@ hand_over_from (SeqexDriver *self,
 
 /* One message, of each port in turn. */
 static gboolean
-hand_over (SeqexDriver *self)
+hand_over (SeqexDialogue *self)
 {
-  for (guint i = 0; i < self->ports->len; i++)
-    {
-      guint index = (self->next_port + i) % self->ports->len;
+  SeqexPort *first = self->next_port != NULL ? self->next_port : self->ports;
+  SeqexPort *port = first;
 
-      if (hand_over_from (self, g_ptr_array_index (self->ports, index)))
+  do
+    {
+      SeqexPort *next = port->next != NULL ? port->next : self->ports;
+
+      if (hand_over_from (self, port))
         {
-          self->next_port = index + 1;
+          /* Unless the program has disposed the connection. */
+          self->next_port = self->disposed ? NULL : next;
           return TRUE;
         }
+      port = next;
     }
+  while (port != first);
   return FALSE;
 }
 
 /* A call of receive that will get nothing any more. */
 static SeqexWait *
-find_vain_receive (SeqexDriver *self)
+find_vain_receive (SeqexDialogue *self)
 {
-  for (guint i = 0; self->closed && i < self->ports->len; i++)
-    {
-      SeqexPort *port = g_ptr_array_index (self->ports, i);
+  if (!self->closed)
+    return NULL;
 
-      if (port->waits.length > 0 && !has_message (self, port))
-        return g_queue_peek_head (&port->waits);
-    }
+  for (SeqexPort *port = self->ports; port != NULL; port = port->next)
+    if (port->waits.length > 0 && !has_message (self, port))
+      return g_queue_peek_head (&port->waits);
   return NULL;
 }
 
 /* A call of close whose purpose is reached: the peer knows, or was told for long enough. */
 static SeqexWait *
-find_finished_close (SeqexDriver *self)
+find_finished_close (SeqexDialogue *self)
 {
   if (!self->told_closed
       || (self->core != NULL && sqx_conn_state (self->core) < SQX_STATE_DRAINING))
@@ -305,7 +362,7 @@ find_finished_close (SeqexDriver *self)
 }
 
 static gboolean
-finish_receive (SeqexDriver *self)
+finish_receive (SeqexDialogue *self)
 {
   SeqexWait *wait = find_vain_receive (self);
 
@@ -318,7 +375,7 @@ finish_receive (SeqexDriver *self)
 }
 
 static gboolean
-finish_close (SeqexDriver *self)
+finish_close (SeqexDialogue *self)
 {
   SeqexWait *wait = find_finished_close (self);
 
@@ -334,9 +391,8 @@ finish_close (SeqexDriver *self)
   return TRUE;
 }
 
-/* Tells one thing; returns FALSE when there is nothing to tell. */
-static gboolean
-deliver (SeqexDriver *self)
+gboolean
+seqex_delivery_deliver (SeqexDialogue *self)
 {
   g_autoptr (SeqexMessage) cancelled = NULL;
   g_autoptr (GBytes) datagram = NULL;
@@ -360,52 +416,31 @@ deliver (SeqexDriver *self)
   return TRUE;
 }
 
-static gboolean
-is_unheard (SeqexDriver *self)
+gboolean
+seqex_delivery_is_unheard (SeqexDialogue *self)
 {
-  for (guint i = 0; i < self->ports->len; i++)
-    {
-      SeqexPort *port = g_ptr_array_index (self->ports, i);
-
-      if (has_message (self, port) && !is_heard (port))
-        return TRUE;
-    }
+  for (SeqexPort *port = self->ports; port != NULL; port = port->next)
+    if (has_message (self, port) && !is_heard (port))
+      return TRUE;
   return FALSE;
 }
 
-void
-seqex_delivery_run (SeqexDriver *self)
-{
-  guint n = 0;
-
-  seqex_connection_notify_changes (self->connection);
-  while (n < DELIVERY_LIMIT && deliver (self))
-    n++;
-  if (n == DELIVERY_LIMIT)
-    self->ready = TRUE;
-  self->unheard = is_unheard (self);
-}
-
 gboolean
-seqex_delivery_is_due (SeqexDriver *self)
+seqex_delivery_is_due (SeqexDialogue *self)
 {
   if (self->done.length > 0 || self->cancelled.length > 0 || self->datagrams.length > 0
       || (self->closed && !self->told_closed)
       || find_vain_receive (self) != NULL || find_finished_close (self) != NULL)
     return TRUE;
 
-  for (guint i = 0; i < self->ports->len; i++)
-    {
-      SeqexPort *port = g_ptr_array_index (self->ports, i);
-
-      if (has_message (self, port) && is_heard (port))
-        return TRUE;
-    }
+  for (SeqexPort *port = self->ports; port != NULL; port = port->next)
+    if (has_message (self, port) && is_heard (port))
+      return TRUE;
   return FALSE;
 }
 
 void
-seqex_delivery_clear (SeqexDriver *self)
+seqex_delivery_clear (SeqexDialogue *self)
 {
   g_clear_pointer (&self->taken, g_hash_table_unref);
   g_queue_clear_full (&self->cancelled, g_object_unref);

@@ -67,11 +67,11 @@ is_open (SeqexMessage *self)
 
 /* For whoever answers: from now on the message is closed. */
 static void
-set_answered (SeqexMessage *self,
-              SeqexDriver  *driver)
+set_answered (SeqexMessage  *self,
+              SeqexDialogue *dialogue)
 {
   self->answered = TRUE;
-  seqex_delivery_forget (driver, &self->id);
+  seqex_delivery_forget (dialogue, &self->id);
 }
 
 SeqexMessage *
@@ -87,7 +87,7 @@ seqex_message_new (SeqexConnection   *connection,
   self->flags = received->flags;
   self->position = position;
   if (is_open (self))
-    seqex_delivery_remember (seqex_connection_get_driver (connection), self);
+    seqex_delivery_remember (seqex_connection_get_dialogue (connection), self);
   return self;
 }
 
@@ -122,16 +122,12 @@ seqex_message_dispose (GObject *object)
 
   if (is_open (self))
     {
-      SeqexDriver *driver = seqex_connection_get_driver (self->connection);
-      G_GNUC_UNUSED g_autoptr (SeqexConnection) connection = g_object_ref (self->connection);
-      SeqexMail *mail = g_new0 (SeqexMail, 1);
+      SeqexConnection *connection = g_steal_pointer (&self->connection);
 
       g_debug ("Message %" G_GUINT64_FORMAT " on channel %u, of %" G_GSIZE_FORMAT " bytes, was "
                "dropped unanswered", self->id.number, self->id.channel,
                g_bytes_get_size (self->payload));
-      mail->connection = g_steal_pointer (&self->connection);
-      mail->dropped = self->id;
-      seqex_driver_post (driver, mail);
+      seqex_delivery_drop (seqex_connection_get_dialogue (connection), &self->id);
     }
   g_clear_object (&self->connection);
 
@@ -436,7 +432,7 @@ check_open (SeqexMessage *self)
 
 static void
 answer (SeqexMessage   *self,
-        SeqexDriver    *driver,
+        SeqexDialogue  *dialogue,
         SeqexWaitKind   kind,
         GTask          *task,
         GBytes         *payload,
@@ -449,9 +445,9 @@ answer (SeqexMessage   *self,
       g_task_return_error (task, error);
       g_object_unref (task);
     }
-  else if (seqex_wait_send (driver, kind, task, self->id.channel, &self->id, self->position + 1,
+  else if (seqex_wait_send (dialogue, kind, task, self->id.channel, &self->id, self->position + 1,
                             payload, flags))
-    set_answered (self, driver);
+    set_answered (self, dialogue);
 }
 
 /**
@@ -479,7 +475,7 @@ seqex_message_reply_async (SeqexMessage        *self,
                            GAsyncReadyCallback  callback,
                            gpointer             user_data)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
   GTask *task;
 
   g_return_if_fail (SEQEX_IS_MESSAGE (self));
@@ -487,13 +483,13 @@ seqex_message_reply_async (SeqexMessage        *self,
   g_return_if_fail (payload != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  driver = seqex_connection_get_driver (self->connection);
-  if (!seqex_driver_check_thread (driver, G_STRFUNC))
+  dialogue = seqex_connection_get_dialogue (self->connection);
+  if (!seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
-  task = seqex_driver_new_task (driver, self, cancellable, callback, user_data);
+  task = seqex_dialogue_new_task (dialogue, self, cancellable, callback, user_data);
   g_task_set_source_tag (task, seqex_message_reply_async);
-  answer (self, driver, SEQEX_WAIT_DELIVERY, task, payload, flags);
+  answer (self, dialogue, SEQEX_WAIT_DELIVERY, task, payload, flags);
 }
 
 /**
@@ -545,7 +541,7 @@ seqex_message_reply_with_reply_async (SeqexMessage        *self,
                                       GAsyncReadyCallback  callback,
                                       gpointer             user_data)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
   GTask *task;
 
   g_return_if_fail (SEQEX_IS_MESSAGE (self));
@@ -553,13 +549,13 @@ seqex_message_reply_with_reply_async (SeqexMessage        *self,
   g_return_if_fail (payload != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  driver = seqex_connection_get_driver (self->connection);
-  if (!seqex_driver_check_thread (driver, G_STRFUNC))
+  dialogue = seqex_connection_get_dialogue (self->connection);
+  if (!seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
-  task = seqex_driver_new_task (driver, self, cancellable, callback, user_data);
+  task = seqex_dialogue_new_task (dialogue, self, cancellable, callback, user_data);
   g_task_set_source_tag (task, seqex_message_reply_with_reply_async);
-  answer (self, driver, SEQEX_WAIT_REPLY, task, payload, flags);
+  answer (self, dialogue, SEQEX_WAIT_REPLY, task, payload, flags);
 }
 
 /**
@@ -615,23 +611,23 @@ void
 seqex_message_end_with_reason (SeqexMessage   *self,
                                SeqexEndReason  reason)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_MESSAGE (self));
   g_return_if_fail (reason >= SEQEX_END_REASON_ENDED && reason <= SEQEX_END_REASON_CLOSING);
 
   if (!is_open (self))
     return;
-  driver = seqex_connection_get_driver (self->connection);
-  if (!seqex_driver_check_thread (driver, G_STRFUNC))
+  dialogue = seqex_connection_get_dialogue (self->connection);
+  if (!seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
-  set_answered (self, driver);
-  if (driver->core == NULL)
+  set_answered (self, dialogue);
+  if (dialogue->core == NULL)
     return;
   /* Should the core know better, nobody waits for the end. */
-  sqx_conn_end (driver->core, seqex_driver_now (), &self->id, (sqx_end_reason) reason);
-  seqex_driver_mark_ready (driver);
+  sqx_conn_end (dialogue->core, seqex_driver_now (), &self->id, (sqx_end_reason) reason);
+  seqex_dialogue_mark_ready (dialogue);
 }
 
 /**
@@ -646,15 +642,15 @@ seqex_message_end_with_reason (SeqexMessage   *self,
 void
 seqex_message_release (SeqexMessage *self)
 {
-  SeqexDriver *driver;
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_MESSAGE (self));
   g_return_if_fail (self->connection != NULL);
 
-  driver = seqex_connection_get_driver (self->connection);
-  if (!seqex_driver_check_thread (driver, G_STRFUNC) || driver->core == NULL)
+  dialogue = seqex_connection_get_dialogue (self->connection);
+  if (!seqex_dialogue_check_thread (dialogue, G_STRFUNC) || dialogue->core == NULL)
     return;
 
-  sqx_conn_release (driver->core, &self->id);
-  seqex_driver_mark_ready (driver);
+  sqx_conn_release (dialogue->core, &self->id);
+  seqex_dialogue_mark_ready (dialogue);
 }

@@ -25,7 +25,8 @@ G_DEFINE_BOXED_TYPE (SeqexStatistics, seqex_statistics,
 
 SeqexStatistics *
 seqex_statistics_new (const sqx_conn *conn,
-                      guint64         send_errors)
+                      guint64         send_errors,
+                      guint64         foreign)
 {
   SeqexStatistics *self = g_new0 (SeqexStatistics, 1);
 
@@ -35,6 +36,7 @@ seqex_statistics_new (const sqx_conn *conn,
       self->counters = *sqx_conn_counters (conn);
     }
   self->send_errors = send_errors;
+  self->counters.foreign += foreign;
   return self;
 }
 

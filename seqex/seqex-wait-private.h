@@ -15,9 +15,10 @@
 
 G_BEGIN_DECLS
 
-typedef struct _SeqexDriver SeqexDriver;
-typedef struct _SeqexMail   SeqexMail;
-typedef struct _SeqexPort   SeqexPort;
+typedef struct _SeqexDialogue SeqexDialogue;
+typedef struct _SeqexDriver   SeqexDriver;
+typedef struct _SeqexPort     SeqexPort;
+typedef struct _SeqexWait     SeqexWait;
 
 typedef enum
 {
@@ -25,13 +26,18 @@ typedef enum
   SEQEX_WAIT_REPLY,    /* a message */
   SEQEX_WAIT_RECEIVE,  /* a message, or NULL when closed */
   SEQEX_WAIT_CLOSE,    /* a boolean */
+  SEQEX_WAIT_ENDPOINT_OPEN,   /* a connection */
+  SEQEX_WAIT_ENDPOINT_ACCEPT, /* a connection, or NULL when closed */
+  SEQEX_WAIT_ENDPOINT_CLOSE,  /* a boolean */
 } SeqexWaitKind;
 
-typedef struct
+struct _SeqexWait
 {
   /* Read-only. The task ends before anything else does, so it needs no cancellable of its own. */
+  GObject         *object;      /* owned: the connection or the endpoint; keeps the rest of these */
   SeqexDriver     *driver;
-  SeqexConnection *connection;  /* owned; keeps the driver, too */
+  SeqexDialogue   *dialogue;    /* NULL for a wait of an endpoint */
+  GQueue          *done;        /* of the dialogue or the endpoint: has its outcome, to be told */
   SeqexWaitKind    kind;
   gsize            size;        /* of the payload */
   guint            position;    /* in its chain, of the message that was sent */
@@ -45,25 +51,34 @@ typedef struct
   guint64          due;
   GSequenceIter   *deadline;    /* NULL for none */
   gulong           cancelled_id;
+  void           (*abandoned) (SeqexWait *self); /* of an endpoint: gives up what is behind it */
+  gpointer         data;        /* for that */
 
-  /* The outcome: a message, an error, a failure of the core, or success */
-  SeqexMessage    *message;     /* owned */
+  /* The outcome: a message or connection, an error, a failure of the core, or success */
+  GObject         *outcome;     /* owned */
   GError          *error;       /* owned */
   sqx_result       failure;
-} SeqexWait;
+};
 
 /* Takes @task, whose cancellable is watched from now on, and puts the wait at the end of @queue. */
-SeqexWait *seqex_wait_new     (SeqexDriver   *driver,
+SeqexWait *seqex_wait_new     (SeqexDialogue *dialogue,
                                SeqexWaitKind  kind,
                                GQueue        *queue,
                                GTask         *task);
+/* The same for @endpoint, whose finished waits are in @done. */
+SeqexWait *seqex_wait_new_for_endpoint (SeqexDriver   *driver,
+                                        GObject       *endpoint,
+                                        GQueue        *done,
+                                        SeqexWaitKind  kind,
+                                        GQueue        *queue,
+                                        GTask         *task);
 void       seqex_wait_unref   (SeqexWait     *self);
 /* Lets it time out. */
 void       seqex_wait_limit   (SeqexWait     *self,
                                guint          timeout);
-/* Settles the outcome: takes @message and @error. */
+/* Settles the outcome: takes @outcome and @error. */
 void       seqex_wait_resolve (SeqexWait     *self,
-                               SeqexMessage  *message,
+                               gpointer       outcome,
                                GError        *error);
 /* Gives up: the message is cancelled at the peer, too. Takes @error. */
 void       seqex_wait_abandon (SeqexWait     *self,
@@ -77,13 +92,16 @@ void       seqex_waits_expire (SeqexDriver   *driver,
 /* When that is due next, SQX_TIME_NEVER for never. */
 guint64    seqex_waits_next   (SeqexDriver   *driver);
 /* Ends every wait with @error, each in a later iteration of the context. */
-void       seqex_waits_clear  (SeqexDriver   *driver,
+void       seqex_waits_clear  (SeqexDialogue *dialogue,
                                const GError  *error);
+/* The same for those in @queue. */
+void       seqex_waits_clear_queue (GQueue       *queue,
+                                    const GError *error);
 
 /* Sends @payload and waits for what the kind of the wait says. @answered is the message that it
  * answers, at @position of its chain, or NULL. Takes @task. Returns whether it was submitted; if
  * not, @task fails in a later iteration. */
-gboolean   seqex_wait_send    (SeqexDriver          *driver,
+gboolean   seqex_wait_send    (SeqexDialogue        *dialogue,
                                SeqexWaitKind         kind,
                                GTask                *task,
                                guint                 channel,
@@ -92,11 +110,11 @@ gboolean   seqex_wait_send    (SeqexDriver          *driver,
                                GBytes               *payload,
                                SeqexSendFlags        flags);
 /* Waits for a message on @port. Takes @task. */
-void       seqex_wait_receive (SeqexDriver          *driver,
+void       seqex_wait_receive (SeqexDialogue        *dialogue,
                                SeqexPort            *port,
                                GTask                *task);
 /* Closes the connection, and waits for that. Takes @task. */
-void       seqex_wait_close   (SeqexDriver          *driver,
+void       seqex_wait_close   (SeqexDialogue        *dialogue,
                                GTask                *task);
 
 G_END_DECLS

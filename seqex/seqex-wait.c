@@ -5,7 +5,7 @@
 
 #include "seqex-connection-private.h"
 #include "seqex-debug-private.h"
-#include "seqex-driver-private.h"
+#include "seqex-dialogue-private.h"
 #include "seqex-error-private.h"
 
 void
@@ -14,29 +14,58 @@ seqex_wait_unref (SeqexWait *self)
   g_atomic_rc_box_release (self);
 }
 
+typedef struct
+{
+  SeqexMail  mail;
+  SeqexWait *wait; /* owned */
+} CancelMail;
+
+static void
+read_cancel_mail (SeqexMail *mail)
+{
+  SeqexWait *wait = ((CancelMail *) mail)->wait;
+
+  /* It may have ended in the meantime. */
+  if (wait->queue != NULL && wait->queue != wait->done)
+    seqex_wait_abandon (wait, g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                           "The operation was cancelled"));
+}
+
+static void
+free_cancel_mail (SeqexMail *mail)
+{
+  seqex_wait_unref (((CancelMail *) mail)->wait);
+  g_free (mail);
+}
+
 /* Runs in whatever thread cancels, so it only posts. */
 static void
 cancelled_cb (GCancellable *cancellable,
               gpointer      user_data)
 {
   SeqexWait *self = user_data;
-  SeqexMail *mail = g_new0 (SeqexMail, 1);
+  CancelMail *mail = g_new0 (CancelMail, 1);
 
+  mail->mail.read = read_cancel_mail;
+  mail->mail.free = free_cancel_mail;
   mail->wait = g_atomic_rc_box_acquire (self);
-  seqex_driver_post (self->driver, mail);
+  seqex_driver_post (self->driver, &mail->mail);
 }
 
-SeqexWait *
-seqex_wait_new (SeqexDriver   *driver,
-                SeqexWaitKind  kind,
-                GQueue        *queue,
-                GTask         *task)
+static SeqexWait *
+new_wait (SeqexDriver   *driver,
+          GObject       *object,
+          GQueue        *done,
+          SeqexWaitKind  kind,
+          GQueue        *queue,
+          GTask         *task)
 {
   SeqexWait *self = g_atomic_rc_box_new0 (SeqexWait);
   GCancellable *cancellable = g_task_get_cancellable (task);
 
+  self->object = g_object_ref (object);
   self->driver = driver;
-  self->connection = g_object_ref (driver->connection);
+  self->done = done;
   self->kind = kind;
   self->serial = driver->serial;
   self->task = task;
@@ -49,6 +78,30 @@ seqex_wait_new (SeqexDriver   *driver,
                                                 g_atomic_rc_box_acquire (self),
                                                 (GDestroyNotify) seqex_wait_unref);
   return self;
+}
+
+SeqexWait *
+seqex_wait_new (SeqexDialogue *dialogue,
+                SeqexWaitKind  kind,
+                GQueue        *queue,
+                GTask         *task)
+{
+  SeqexWait *self = new_wait (dialogue->driver, G_OBJECT (dialogue->connection), &dialogue->done,
+                              kind, queue, task);
+
+  self->dialogue = dialogue;
+  return self;
+}
+
+SeqexWait *
+seqex_wait_new_for_endpoint (SeqexDriver   *driver,
+                             GObject       *endpoint,
+                             GQueue        *done,
+                             SeqexWaitKind  kind,
+                             GQueue        *queue,
+                             GTask         *task)
+{
+  return new_wait (driver, endpoint, done, kind, queue, task);
 }
 
 /* After this nothing but its owner knows @self. */
@@ -90,26 +143,33 @@ seqex_wait_limit (SeqexWait *self,
 }
 
 void
-seqex_wait_resolve (SeqexWait    *self,
-                    SeqexMessage *message,
-                    GError       *error)
+seqex_wait_resolve (SeqexWait *self,
+                    gpointer   outcome,
+                    GError    *error)
 {
-  g_assert (self->task != NULL && self->queue != &self->driver->done);
+  g_assert (self->task != NULL && self->queue != self->done);
 
   detach (self);
-  self->message = message;
+  self->outcome = outcome;
   self->error = error;
-  self->queue = &self->driver->done;
+  self->queue = self->done;
   g_queue_push_tail_link (self->queue, &self->link);
+
+  if (self->dialogue != NULL)
+    seqex_dialogue_activate (self->dialogue);
+  else
+    self->driver->ready = TRUE;
 }
 
 void
 seqex_wait_abandon (SeqexWait *self,
                     GError    *error)
 {
-  sqx_conn *core = self->driver->core;
+  sqx_conn *core = self->dialogue != NULL ? self->dialogue->core : NULL;
 
-  if (self->handle != NULL)
+  if (self->abandoned != NULL)
+    self->abandoned (self);
+  else if (self->handle != NULL)
     sqx_conn_cancel (core, seqex_driver_now (), self->handle);
   else if (self->kind == SEQEX_WAIT_CLOSE && core != NULL)
     sqx_conn_abort (core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
@@ -121,21 +181,25 @@ void
 seqex_wait_return (SeqexWait *self)
 {
   g_autoptr (GTask) task = NULL;
-  g_autoptr (SeqexConnection) connection = NULL;
+  g_autoptr (GObject) object = NULL;
 
   detach (self);
   task = g_steal_pointer (&self->task);
-  connection = g_steal_pointer (&self->connection);
+  object = g_steal_pointer (&self->object);
 
   if (self->error == NULL && self->failure != SQX_OK)
-    self->error = seqex_driver_error (self->driver, self->failure, self->size);
+    self->error = seqex_dialogue_error (self->dialogue, self->failure, self->size);
 
   if (self->error != NULL)
-    g_task_return_error (task, g_steal_pointer (&self->error));
-  else if (self->kind == SEQEX_WAIT_REPLY || self->kind == SEQEX_WAIT_RECEIVE)
-    g_task_return_pointer (task, g_steal_pointer (&self->message), g_object_unref);
-  else
+    {
+      g_clear_object (&self->outcome);
+      g_task_return_error (task, g_steal_pointer (&self->error));
+    }
+  else if (self->kind == SEQEX_WAIT_DELIVERY || self->kind == SEQEX_WAIT_CLOSE
+           || self->kind == SEQEX_WAIT_ENDPOINT_CLOSE)
     g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_pointer (task, g_steal_pointer (&self->outcome), g_object_unref);
 
   seqex_wait_unref (self);
 }
@@ -170,10 +234,9 @@ return_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-static void
-clear_queue (SeqexDriver  *driver,
-             GQueue       *queue,
-             const GError *error)
+void
+seqex_waits_clear_queue (GQueue       *queue,
+                         const GError *error)
 {
   SeqexWait *wait;
 
@@ -181,29 +244,25 @@ clear_queue (SeqexDriver  *driver,
     {
       g_autoptr (GSource) source = g_idle_source_new ();
 
-      if (queue != &driver->done)
+      if (queue != wait->done)
         wait->error = g_error_copy (error);
       detach (wait);
 
       g_source_set_static_name (source, "[seqex] disposed");
       g_source_set_callback (source, return_cb, wait, NULL);
-      g_source_attach (source, driver->context);
+      g_source_attach (source, wait->driver->context);
     }
 }
 
 void
-seqex_waits_clear (SeqexDriver  *driver,
-                   const GError *error)
+seqex_waits_clear (SeqexDialogue *dialogue,
+                   const GError  *error)
 {
-  clear_queue (driver, &driver->open, error);
-  clear_queue (driver, &driver->done, error);
-  clear_queue (driver, &driver->closing, error);
-  for (guint i = 0; i < driver->ports->len; i++)
-    {
-      SeqexPort *port = g_ptr_array_index (driver->ports, i);
-
-      clear_queue (driver, &port->waits, error);
-    }
+  seqex_waits_clear_queue (&dialogue->open, error);
+  seqex_waits_clear_queue (&dialogue->done, error);
+  seqex_waits_clear_queue (&dialogue->closing, error);
+  for (SeqexPort *port = dialogue->ports; port != NULL; port = port->next)
+    seqex_waits_clear_queue (&port->waits, error);
 }
 
 /* Fails @task in a later iteration; takes it. */
@@ -217,7 +276,7 @@ refuse (GTask  *task,
 }
 
 gboolean
-seqex_wait_send (SeqexDriver          *driver,
+seqex_wait_send (SeqexDialogue        *dialogue,
                  SeqexWaitKind         kind,
                  GTask                *task,
                  guint                 channel,
@@ -234,8 +293,8 @@ seqex_wait_send (SeqexDriver          *driver,
 
   if (g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error))
     return refuse (task, error);
-  if (driver->core == NULL)
-    return refuse (task, seqex_driver_error (driver, SQX_ERR_CLOSED, 0));
+  if (dialogue->core == NULL)
+    return refuse (task, seqex_dialogue_error (dialogue, SQX_ERR_CLOSED, 0));
 
   bytes.data = g_bytes_get_data (payload, &bytes.size);
   if (flags & SEQEX_SEND_FLAGS_ORDERED)
@@ -243,16 +302,16 @@ seqex_wait_send (SeqexDriver          *driver,
   if (kind == SEQEX_WAIT_DELIVERY)
     core_flags |= SQX_MESSAGE_FINAL;
 
-  wait = seqex_wait_new (driver, kind, &driver->open, task);
+  wait = seqex_wait_new (dialogue, kind, &dialogue->open, task);
   wait->size = bytes.size;
   wait->position = position;
   if (answered != NULL)
-    result = sqx_conn_reply (driver->core, seqex_driver_now (), answered, &bytes, core_flags, wait,
-                             &wait->handle);
+    result = sqx_conn_reply (dialogue->core, seqex_driver_now (), answered, &bytes, core_flags,
+                             wait, &wait->handle);
   else
-    result = sqx_conn_send (driver->core, seqex_driver_now (), channel, &bytes, core_flags, wait,
+    result = sqx_conn_send (dialogue->core, seqex_driver_now (), channel, &bytes, core_flags, wait,
                             &wait->handle);
-  SEQEX_NOTE (MESSAGE, "%p: channel %u: sends %zu bytes%s%s: %s", driver->connection, channel,
+  SEQEX_NOTE (MESSAGE, "%p: channel %u: sends %zu bytes%s%s: %s", dialogue->connection, channel,
               bytes.size, answered != NULL ? ", an answer" : "",
               kind == SEQEX_WAIT_DELIVERY ? ", final" : "", sqx_result_string (result));
   if (result != SQX_OK)
@@ -267,36 +326,36 @@ seqex_wait_send (SeqexDriver          *driver,
       return FALSE;
     }
 
-  seqex_wait_limit (wait, seqex_driver_get_port (driver, channel)->timeout);
-  seqex_driver_mark_ready (driver);
+  seqex_wait_limit (wait, seqex_dialogue_get_port (dialogue, channel)->timeout);
+  seqex_dialogue_mark_ready (dialogue);
   return TRUE;
 }
 
 void
-seqex_wait_receive (SeqexDriver *driver,
+seqex_wait_receive (SeqexDialogue *dialogue,
                     SeqexPort   *port,
                     GTask       *task)
 {
-  seqex_wait_new (driver, SEQEX_WAIT_RECEIVE, &port->waits, task);
-  seqex_driver_mark_ready (driver);
+  seqex_wait_new (dialogue, SEQEX_WAIT_RECEIVE, &port->waits, task);
+  seqex_dialogue_mark_ready (dialogue);
 }
 
 void
-seqex_wait_close (SeqexDriver *driver,
+seqex_wait_close (SeqexDialogue *dialogue,
                   GTask       *task)
 {
-  sqx_conn *core = driver->core;
+  sqx_conn *core = dialogue->core;
 
-  if (driver->closed
-      && (driver->failure != NULL || core == NULL || sqx_conn_state (core) >= SQX_STATE_DRAINING))
+  if (dialogue->closed
+      && (dialogue->failure != NULL || core == NULL || sqx_conn_state (core) >= SQX_STATE_DRAINING))
     {
       g_task_return_boolean (task, TRUE);
       g_object_unref (task);
       return;
     }
 
-  seqex_wait_new (driver, SEQEX_WAIT_CLOSE, &driver->closing, task);
+  seqex_wait_new (dialogue, SEQEX_WAIT_CLOSE, &dialogue->closing, task);
   /* Does nothing the second time. */
   sqx_conn_close (core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
-  seqex_driver_mark_ready (driver);
+  seqex_dialogue_mark_ready (dialogue);
 }
