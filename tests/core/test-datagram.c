@@ -192,6 +192,49 @@ test_duplicated_packet (void)
   g_assert_cmpuint (received (pair, PAIR_B), ==, 1 + 1);
 }
 
+/* A packet that the receiver cannot take yet, because of a fragment far ahead of what arrived, is not
+ * acknowledged, and counts when it comes again, as a copy that the network made: what it said before
+ * must not be heard twice. */
+static void
+test_refused_packet (gconstpointer data)
+{
+  const gboolean first = GPOINTER_TO_INT (data);
+  const uint64_t total = 2 * SQX_FRAGMENT_SLACK, offset = SQX_FRAGMENT_SLACK + 900;
+  const uint8_t with_length = SQX_FRAME_DATAGRAM_LENGTH;
+  g_autoptr (Pair) pair = pair_new_fake (NULL);
+  uint32_t refused;
+
+  fake_connect (pair);
+  refused = (uint32_t) pair->fake.next_number++;
+  for (guint arrival = 0; arrival < 5; arrival++)
+    {
+      gboolean taken = arrival >= 3;
+
+      if (arrival == 3)
+        {
+          fake_begin (pair);
+          fake_fragment (pair, 0, 0, 0, 0, total, 0, 1000);
+          fake_send (pair);
+        }
+      fake_begin_as (pair, pair->fake.epoch, pair->fake.peer_epoch, refused);
+      for (guint part = 0; part < 2; part++)
+        if ((part == 0) == first)
+          {
+            fake_raw (pair, &with_length, 1);
+            fake_varint (pair, 3);
+            fake_raw (pair, "abc", 3);
+          }
+        else
+          fake_fragment (pair, 0, 0, 0, 0, total, offset, 100);
+      pair_inject (pair, PAIR_A, pair->fake.buffer, pair->fake.writer.size);
+      pair_drive (pair);
+      g_assert_cmpuint (received (pair, PAIR_A), ==, taken);
+      g_assert_cmpint (fake_acknowledged (pair, refused), ==, taken);
+    }
+  g_assert_cmpuint (pair_counters (pair, PAIR_A)->early_fragment, ==, 3);
+  g_assert_cmpuint (pair_counters (pair, PAIR_A)->duplicate_packet, ==, 1);
+}
+
 static void
 test_outgoing_queue (void)
 {
@@ -337,6 +380,10 @@ main (int argc, char *argv[])
   g_test_add_func (DG "too-large-for-the-transport", test_too_large_for_transport);
   g_test_add_func (DG "never-resent", test_never_resent);
   g_test_add_func (DG "duplicated-packet", test_duplicated_packet);
+  g_test_add_data_func (DG "refused-packet/datagram-first", GINT_TO_POINTER (TRUE),
+                        test_refused_packet);
+  g_test_add_data_func (DG "refused-packet/fragment-first", GINT_TO_POINTER (FALSE),
+                        test_refused_packet);
   g_test_add_func (DG "outgoing-queue", test_outgoing_queue);
   g_test_add_func (DG "incoming-queue", test_incoming_queue);
   g_test_add_func (DG "beside-messages", test_beside_messages);
