@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * An endpoint from within: its connections (sqx-attach.c), the way in and out (sqx-endpoint.c).
+ * An endpoint from within: its connections (sqx-attach.c), the way in and out (sqx-endpoint.c),
+ * peers who come (sqx-admission.h).
  */
 #pragma once
 
@@ -8,6 +9,8 @@
 
 /* Words that the hash of an address and something else has at most. */
 #define SQX_HASH_WORDS 16u
+
+typedef struct sqx_admission sqx_admission;
 
 struct sqx_endpoint
 {
@@ -27,6 +30,8 @@ struct sqx_endpoint
   sqx_table peers;         /* sqx_attachment.peer */
   sqx_table where;         /* sqx_attachment.where */
   sqx_table targets;       /* sqx_attachment.target */
+
+  sqx_admission *admission; /* NULL: PLAIN connections only */
 
   uint32_t  n_connections;
   uint32_t  n_counted;     /* those that peers opened */

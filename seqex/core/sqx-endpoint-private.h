@@ -54,7 +54,8 @@ void sqx_endpoint_touch  (sqx_conn *conn);
 void sqx_endpoint_peer_known (sqx_conn *conn);
 
 /* Draws an unguessable local id, not 0, that nobody else has. */
-void     sqx_endpoint_route   (sqx_endpoint *endpoint, sqx_route *route, sqx_route_kind kind, void *owner);
+void     sqx_endpoint_route   (sqx_endpoint *endpoint, sqx_route *route, sqx_route_kind kind,
+                               void *owner);
 /* The id of @from, which is not routed any more then, becomes that of @to. */
 void     sqx_endpoint_reroute (sqx_endpoint *endpoint, sqx_route *from, sqx_route *to,
                                sqx_route_kind kind, void *owner);

@@ -2,7 +2,7 @@
  *
  * An endpoint: its life, and the way of datagrams in and out.
  */
-#include "sqx-endpoint-inner.h"
+#include "sqx-admission.h"
 
 #include <stdlib.h>
 
@@ -81,12 +81,26 @@ sqx_endpoint_new (const sqx_endpoint_config *config,
   sqx_node_init (&endpoint->touched);
   sqx_node_init (&endpoint->sending);
   sqx_heap_init (&endpoint->deadlines);
-  if (!init_tables (endpoint))
+  if (!init_tables (endpoint) ||
+      (filled.crypto != NULL && !sqx_admission_init (endpoint, draw (&filled.connection))))
     {
       sqx_endpoint_free (endpoint);
       return NULL;
     }
+  if (filled.crypto != NULL)
+    filled.crypto->x25519_base (endpoint->public_key, endpoint->config.secret_key);
   return endpoint;
+}
+
+static void
+wipe_keys (sqx_endpoint *endpoint)
+{
+  const sqx_crypto *crypto = endpoint->config.crypto;
+
+  if (crypto == NULL)
+    return;
+  crypto->wipe (endpoint->config.secret_key, sizeof endpoint->config.secret_key);
+  crypto->wipe (endpoint->psk, sizeof endpoint->psk);
 }
 
 void
@@ -95,12 +109,32 @@ sqx_endpoint_free (sqx_endpoint *endpoint)
   if (endpoint == NULL)
     return;
   assert (endpoint->n_connections == 0);
+  sqx_admission_clear (endpoint);
+  wipe_keys (endpoint);
   sqx_heap_clear (&endpoint->deadlines);
   sqx_table_clear (&endpoint->routes);
   sqx_table_clear (&endpoint->peers);
   sqx_table_clear (&endpoint->where);
   sqx_table_clear (&endpoint->targets);
   free (endpoint);
+}
+
+void
+sqx_endpoint_set_psk (sqx_endpoint  *endpoint,
+                      const uint8_t *psk)
+{
+  endpoint->has_psk = psk != NULL;
+  if (psk != NULL)
+    memcpy (endpoint->psk, psk, sizeof endpoint->psk);
+  else if (endpoint->config.crypto != NULL)
+    endpoint->config.crypto->wipe (endpoint->psk, sizeof endpoint->psk);
+}
+
+void
+sqx_endpoint_set_accepts (sqx_endpoint *endpoint,
+                          bool          accepts)
+{
+  endpoint->config.accepts = accepts;
 }
 
 /* Connections -------------------------------------------------------------------------- */
@@ -160,10 +194,29 @@ sqx_endpoint_add_plain (sqx_endpoint      *endpoint,
   return conn;
 }
 
+sqx_conn *
+sqx_endpoint_connect (sqx_endpoint      *endpoint,
+                      uint64_t           now,
+                      const sqx_config  *config,
+                      const sqx_address *to,
+                      const uint8_t     *peer_key,
+                      void              *user_data)
+{
+  if (endpoint->config.crypto == NULL)
+    return NULL;
+  return sqx_conn_new_dialling (endpoint, now, config, to, peer_key, user_data);
+}
+
 uint32_t
 sqx_endpoint_n_connections (const sqx_endpoint *endpoint)
 {
   return endpoint->n_connections;
+}
+
+uint32_t
+sqx_endpoint_n_half_open (const sqx_endpoint *endpoint)
+{
+  return endpoint->admission != NULL ? endpoint->admission->half_opens.count : 0;
 }
 
 const sqx_endpoint_counters *
@@ -196,6 +249,110 @@ handle_plain (sqx_endpoint      *endpoint,
     sqx_conn_handle_datagram (conn, now, data, size);
 }
 
+/* RESET tells a hint to whoever has sent such a DATA there. */
+static void
+handle_reset (sqx_endpoint      *endpoint,
+              uint64_t           now,
+              const sqx_address *from,
+              const uint8_t     *data,
+              size_t             size)
+{
+  sqx_table_node *node = NULL;
+  uint32_t id, number;
+  uint64_t hash;
+
+  if (!sqx_decode_reset (data, size, &id, &number))
+    {
+      endpoint->counters.malformed++;
+      return;
+    }
+  hash = sqx_endpoint_hash (endpoint, from, &id, 1);
+  while ((node = sqx_table_find (&endpoint->targets, hash, node)) != NULL)
+    {
+      sqx_attachment *attachment = SQX_CONTAINER (node, sqx_attachment, target);
+
+      if (attachment->peer_id == id && sqx_address_equal (&attachment->address, from))
+        {
+          sqx_conn_handle_reset (SQX_CONTAINER (attachment, sqx_conn, attachment), now, from,
+                                 number);
+          return;
+        }
+    }
+  endpoint->counters.unknown_id++;
+}
+
+static void
+handle_half_open (sqx_endpoint      *endpoint,
+                  uint64_t           now,
+                  const sqx_address *from,
+                  sqx_half_open     *half_open,
+                  uint8_t           *data,
+                  size_t             size)
+{
+  if (data[0] == SQX_PACKET_CONFIRM)
+    sqx_arrival_handle_confirm (endpoint, now, from, half_open, data, size);
+  else if ((data[0] & ~1u) == SQX_PACKET_DATA)
+    sqx_arrival_handle_data (endpoint, now, from, half_open, data, size);
+  else
+    endpoint->counters.unknown_id++;
+}
+
+/* What bears an id of this side. */
+static void
+handle_routed (sqx_endpoint      *endpoint,
+               uint64_t           now,
+               const sqx_address *from,
+               uint8_t           *data,
+               size_t             size)
+{
+  bool is_data = (data[0] & ~1u) == SQX_PACKET_DATA;
+  bool is_answer = !is_data && data[0] != SQX_PACKET_CONFIRM;
+  sqx_table_node *node;
+  sqx_route *route;
+  uint32_t id;
+
+  if (!sqx_peek_destination (data, size, &id))
+    {
+      endpoint->counters.truncated++;
+      return;
+    }
+  node = sqx_table_find (&endpoint->routes, id, NULL);
+  route = node != NULL ? SQX_CONTAINER (node, sqx_route, node) : NULL;
+  if (route == NULL)
+    {
+      endpoint->counters.unknown_id++;
+      if (is_data)
+        sqx_admission_answer_reset (endpoint, now, from, data, size);
+    }
+  else if (route->kind == SQX_ROUTE_HALF_OPEN)
+    handle_half_open (endpoint, now, from, route->owner, data, size);
+  else if (is_answer)
+    sqx_conn_handle_answer (route->owner, now, from, data, size);
+  else if (route->kind == SQX_ROUTE_HANDSHAKE)
+    endpoint->counters.unknown_id++; /* nobody knows that id as one of a link yet */
+  else if (is_data)
+    sqx_conn_handle_data (route->owner, now, from, data, size);
+  else
+    sqx_conn_handle_confirm (route->owner, now);
+}
+
+static void
+handle_secure (sqx_endpoint      *endpoint,
+               uint64_t           now,
+               const sqx_address *from,
+               uint8_t           *data,
+               size_t             size)
+{
+  if (endpoint->admission == NULL || data[0] > SQX_PACKET_PLAIN)
+    endpoint->counters.unknown_type++;
+  else if (data[0] == SQX_PACKET_INIT)
+    sqx_admission_handle_init (endpoint, now, from, data, size);
+  else if (data[0] == SQX_PACKET_RESET)
+    handle_reset (endpoint, now, from, data, size);
+  else
+    handle_routed (endpoint, now, from, data, size);
+}
+
 bool
 sqx_endpoint_handle_datagram (sqx_endpoint      *endpoint,
                               uint64_t           now,
@@ -208,7 +365,7 @@ sqx_endpoint_handle_datagram (sqx_endpoint      *endpoint,
   if (data[0] == SQX_PACKET_PLAIN)
     handle_plain (endpoint, now, from, data, size);
   else
-    endpoint->counters.unknown_type++;
+    handle_secure (endpoint, now, from, data, size);
   return true;
 }
 
@@ -223,6 +380,18 @@ sqx_endpoint_handle_unreachable (sqx_endpoint      *endpoint,
     sqx_conn_handle_unreachable (conn, now);
 }
 
+void
+sqx_endpoint_handle_network_changed (sqx_endpoint *endpoint,
+                                     uint64_t      now)
+{
+  for (sqx_node *node = endpoint->all.next; node != &endpoint->all; node = node->next)
+    {
+      sqx_attachment *attachment = SQX_CONTAINER (node, sqx_attachment, all);
+
+      sqx_conn_handle_network_changed (SQX_CONTAINER (attachment, sqx_conn, attachment), now);
+    }
+}
+
 /* A deadline may stay passed until what it asks for was sent, so those that are due now are set
  * apart first. */
 void
@@ -232,6 +401,7 @@ sqx_endpoint_handle_timeout (sqx_endpoint *endpoint,
   sqx_heap_node *first;
   sqx_node due, *node;
 
+  sqx_admission_timeout (endpoint, now);
   sqx_node_init (&due);
   while ((first = sqx_heap_first (&endpoint->deadlines)) != NULL && first->at <= now)
     {
@@ -254,7 +424,9 @@ sqx_endpoint_next_timeout (const sqx_endpoint *endpoint)
 {
   const sqx_heap_node *first = sqx_heap_first (&endpoint->deadlines);
 
-  return first != NULL ? first->at : SQX_TIME_NEVER;
+  uint64_t deadline = sqx_admission_deadline (endpoint);
+
+  return first != NULL ? SQX_MIN (first->at, deadline) : deadline;
 }
 
 /* Out ---------------------------------------------------------------------------------- */
@@ -266,15 +438,19 @@ sqx_endpoint_poll_transmit (sqx_endpoint *endpoint,
                             uint8_t      *buffer,
                             size_t        capacity)
 {
+  size_t size = sqx_admission_transmit (endpoint, to, buffer, capacity);
   sqx_node *node;
 
+  if (size > 0)
+    return size;
   while ((node = sqx_list_first (&endpoint->sending)) != NULL)
     {
       sqx_attachment *attachment = SQX_CONTAINER (node, sqx_attachment, sending);
       sqx_conn *conn = SQX_CONTAINER (attachment, sqx_conn, attachment);
-      size_t size = sqx_conn_poll_transmit (conn, now, buffer, capacity);
-      bool turn_ends = size == 0 || --endpoint->turn == 0;
+      bool turn_ends;
 
+      size = sqx_conn_poll_transmit (conn, now, buffer, capacity);
+      turn_ends = size == 0 || --endpoint->turn == 0;
       if (turn_ends)
         {
           sqx_node_unlink (node);
@@ -284,7 +460,8 @@ sqx_endpoint_poll_transmit (sqx_endpoint *endpoint,
         continue;
       if (turn_ends)
         sqx_list_append (&endpoint->sending, node);
-      *to = attachment->address;
+      *to = attachment->plain ? attachment->address : *sqx_conn_destination (conn);
+      sqx_endpoint_note_sent (conn, to, buffer, size);
       return size;
     }
   return 0;

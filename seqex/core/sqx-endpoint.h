@@ -33,12 +33,17 @@ typedef enum
   X (unknown_id)         /* for no connection of this endpoint */                            \
   X (unknown_plain)      /* PLAIN of an instance or address that was not added */            \
   X (not_accepting)      /* INIT, but this endpoint accepts no connections */                \
+  X (reflected)          /* own INIT that came back */                                       \
+  X (simultaneous)       /* INIT of a peer that is to answer the one of this side */         \
   X (handshake_failed)   /* Noise message that does not authenticate */                      \
   X (handshake_retried)  /* INIT answered by RETRY, nothing kept */                          \
   X (handshake_repeated) /* INIT seen before, answered by the stored ACCEPT */               \
   X (half_open_full)     /* half-open handshake that had to make room */                     \
   X (bad_cookie)         /* INIT with a cookie that is not valid (any more) */               \
   X (answer_limited)     /* RETRY, VERSION or RESET not sent: rate limit */                  \
+  X (early_data)         /* DATA of a handshake that is not finished, not kept */            \
+  X (peer_refused)       /* CONFIRM in which the peer says that it will not */               \
+  X (session_gone)       /* handshake for a session that was over meanwhile */               \
   X (no_memory)
 
 typedef struct

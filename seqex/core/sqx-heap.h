@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Deadlines of many, soonest first: a binary heap whose nodes know their place, so that changing one
- * costs O(log n) and reading the soonest nothing.
+ * Deadlines of many, soonest first: a binary heap whose nodes know their place, so that changing
+ * one costs O(log n) and reading the soonest nothing.
  */
 #pragma once
 

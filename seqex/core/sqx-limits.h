@@ -95,7 +95,12 @@
 #define SQX_RETRY_THRESHOLD       32u  /* half-open handshakes */
 #define SQX_HALF_OPEN_LIFE        (10 * SQX_SECOND)
 #define SQX_COOKIE_LIFE           (60 * SQX_SECOND) /* of its secret; the one before is still accepted */
-#define SQX_ANSWER_RATE           1000u /* RETRY, VERSION and RESET a second, each */
+#define SQX_ANSWER_RATE           1000u /* RETRY, VERSION and RESET a second, each, for a host … */
+#define SQX_ANSWER_BURST          100u /* … of which so many at once */
+#define SQX_ANSWER_BUCKETS        1024u /* which hosts share */
+#define SQX_ANSWER_QUEUE          128u /* of them waiting to be sent */
+#define SQX_UNPROVEN_RATE         100u /* INIT a second that are read without a cookie … */
+#define SQX_UNPROVEN_BURST        100u /* … of which so many at once */
 #define SQX_HANDSHAKE_RESEND      (500 * SQX_MILLISECOND) /* first time; doubles … */
 #define SQX_HANDSHAKE_RESEND_MAX  (4 * SQX_SECOND)        /* … up to this */
 #define SQX_HANDSHAKE_DEFAULT     (10 * SQX_SECOND) /* time for a whole handshake */
@@ -105,7 +110,7 @@
 #define SQX_RECONNECT_FIRST       (1 * SQX_SECOND)  /* pause between attempts; doubles … */
 #define SQX_RECONNECT_MAX         (30 * SQX_SECOND) /* … up to this; a quarter of it is random */
 #define SQX_SESSION_ID_SIZE       16u
-#define SQX_TRANSMIT_TURN         16u  /* datagrams of one connection in a row: the kernel takes them as one */
+#define SQX_TRANSMIT_TURN         16u  /* datagrams of one connection in a row, as one batch */
 
 /* Recovery (RFC 9002) ----------------------------------------------------------------- */
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "endpoints.h"
 
+#include "sqx-endpoint-private.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+#include "seqex-crypto-private.h"
 
 /* More packets at one instant than any test sends are a storm. */
 #define FLUSH_LIMIT 1000000u
@@ -84,6 +88,7 @@ judge_cb (void *user_data, sqx_conn *conn, const uint8_t key[32])
   Site *site = user_data;
 
   site->judged++;
+  site->judged_conn = conn;
   return site->trust;
 }
 
@@ -95,6 +100,16 @@ site_config (Site                *site,
   config->connection.random = random_cb;
   config->connection.user_data = site;
   config->judge = judge_cb;
+}
+
+void
+site_config_secure (Site                *site,
+                    sqx_endpoint_config *config)
+{
+  site_config (site, config);
+  config->crypto = seqex_crypto_table ();
+  config->accepts = true;
+  random_cb (site, config->secret_key, sizeof config->secret_key);
 }
 
 Site *
@@ -165,6 +180,33 @@ site_add_plain (Site              *site,
   return talk;
 }
 
+Talk *
+site_connect (Site *site,
+              Site *to,
+              Site *expected)
+{
+  Talk *talk = talk_new (site, NULL);
+
+  talk->conn = sqx_endpoint_connect (site->endpoint, site->world->now, &site->config.connection,
+                                     &to->address, expected ? site_key (expected) : NULL, talk);
+  g_assert_nonnull (talk->conn);
+  return talk;
+}
+
+const guint8 *
+site_key (Site *site)
+{
+  return sqx_endpoint_public_key (site->endpoint);
+}
+
+Talk *
+site_accepted (Site *site,
+               guint n)
+{
+  g_assert_cmpuint (n, <, site->accepted->len);
+  return g_ptr_array_index (site->accepted, n);
+}
+
 /* Programs ----------------------------------------------------------------------------- */
 
 sqx_result
@@ -196,8 +238,11 @@ take_messages (Talk   *talk,
 
       talk->messages++;
       free (message.data);
-      if (!talk->mute && !(message.flags & SQX_MESSAGE_FINAL))
-        sqx_conn_reply (talk->conn, now, &message.id, &payload, SQX_MESSAGE_FINAL, NULL, NULL);
+      if (talk->mute || (message.flags & SQX_MESSAGE_FINAL))
+        continue;
+      if (sqx_conn_reply (talk->conn, now, &message.id, &payload, SQX_MESSAGE_FINAL, NULL,
+                          NULL) != SQX_OK)
+        sqx_conn_end (talk->conn, now, &message.id, SQX_END_FAILED);
     }
 }
 
@@ -233,6 +278,8 @@ handle_event (Talk      *talk,
       break;
     case SQX_EVENT_AUTHORIZE:
       talk->authorize++;
+      if (!talk->site->hold_authorize)
+        sqx_conn_authorize (talk->conn, talk->site->world->now, talk->site->authorize);
       break;
     case SQX_EVENT_RECONNECTING:
       talk->reconnecting++;

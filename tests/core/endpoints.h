@@ -44,8 +44,9 @@ struct Site
   guint64       sent, sent_bytes;
   guint64       polled;    /* connections that sqx_endpoint_poll_conn() gave */
   sqx_trust     trust;     /* what judge says */
-  guint         judged;
-  gboolean      authorize; /* what sqx_conn_authorize() is told at once; FALSE with hold_authorize */
+  guint         judged;    /* how often it was asked … */
+  sqx_conn     *judged_conn; /* … and last about this attempt */
+  gboolean      authorize; /* what sqx_conn_authorize() is told at once, without hold_authorize */
   gboolean      hold_authorize;
 };
 
@@ -58,7 +59,7 @@ typedef struct
   gsize       size;
 } Flight;
 
-/* TRUE: @flight takes part in the network as usual, and may have been changed; FALSE: it is gone. */
+/* TRUE: @flight takes part in the network as usual, maybe changed; FALSE: it is gone. */
 typedef gboolean (*WorldFilter) (World *world, Flight *flight, gpointer data);
 
 struct World
@@ -86,12 +87,20 @@ sqx_address world_address (guint host, guint port);
 
 /* Fills in what every site has: random source and judge. */
 void   site_config    (Site *site, sqx_endpoint_config *config);
+/* The same for encrypted connections, which it accepts, with a key of its own. */
+void   site_config_secure (Site *site, sqx_endpoint_config *config);
 /* @config: NULL, or from site_config() and changed. */
 Site  *site_new       (World *world, guint host);
 void   site_open      (Site *site, const sqx_endpoint_config *config);
 /* Frees its connections and the endpoint. */
 void   site_close     (Site *site);
 Talk  *site_add_plain (Site *site, guint32 instance, const sqx_address *to);
+/* @expected: whose key is expected, or NULL. */
+Talk  *site_connect   (Site *site, Site *to, Site *expected);
+/* Its public key. */
+const guint8 *site_key (Site *site);
+/* The peer who opened the @n-th connection. */
+Talk  *site_accepted  (Site *site, guint n);
 
 /* Sends @size bytes. */
 sqx_result talk_send  (Talk *talk, gsize size);

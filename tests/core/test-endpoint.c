@@ -11,8 +11,10 @@
 /* Counts of what connections were asked, since the last reset. */
 static guint64 transmits, timeouts;
 
-size_t __real_sqx_conn_poll_transmit (sqx_conn *conn, uint64_t now, uint8_t *buffer, size_t capacity);
-size_t __wrap_sqx_conn_poll_transmit (sqx_conn *conn, uint64_t now, uint8_t *buffer, size_t capacity);
+size_t __real_sqx_conn_poll_transmit (sqx_conn *conn, uint64_t now, uint8_t *buffer,
+                                       size_t capacity);
+size_t __wrap_sqx_conn_poll_transmit (sqx_conn *conn, uint64_t now, uint8_t *buffer,
+                                       size_t capacity);
 void   __real_sqx_conn_handle_timeout (sqx_conn *conn, uint64_t now);
 void   __wrap_sqx_conn_handle_timeout (sqx_conn *conn, uint64_t now);
 

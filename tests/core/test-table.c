@@ -85,7 +85,7 @@ test_random (void)
   sqx_table table;
   guint linked = 0;
 
-  g_assert_true (sqx_table_init (&table, ((guint64) g_test_rand_int () << 32) | (guint32) g_test_rand_int ()));
+  g_assert_true (sqx_table_init (&table, SECRET ^ (guint32) g_test_rand_int ()));
   for (guint step = 0; step < 60000; step++)
     {
       sqx_table_node *node = &nodes[g_test_rand_int_range (0, 5000)];
