@@ -2,9 +2,9 @@
  *
  * Whether comparing secrets takes the same time wherever the difference is, by the method of dudect
  * (Reparaz, Balasch, Verbauwhede: "Dude, is my code constant time?", 2017): two classes of inputs,
- * drawn in random order, and Welch's t-test over the times that they take. With --long: ten million
- * samples and the paper's bound; else a smoke test, whose bound only a gross leak passes. A comparison
- * that stops at the first difference is the control, and must be found out.
+ * drawn in random order, and Welch's t-test over the times that they take. With --long: ten
+ * million samples and the paper's bound; else a smoke test, whose bound only a gross leak breaks. A
+ * comparison that stops at the first difference is the control, and must be found out.
  */
 #include <glib.h>
 #include <math.h>
@@ -216,8 +216,8 @@ test_equal (void)
   assert_constant (compare_equal, some_secret, 16, FALSE);
 }
 
-/* Both classes are wrong tags: that a packet is authentic shows anyway, how much of a guess is right
- * must not. */
+/* Both classes are wrong tags: that a packet is authentic shows anyway, how much of a guess is
+ * right must not. */
 static void
 test_tag (void)
 {

@@ -84,8 +84,8 @@ in_use (const guint8 *key)
 /* Erasure ----------------------------------------------------------------------------- */
 
 #if !SANITIZED
-/* Whether the 32 bytes are anywhere in memory that can be written, but for the stack. They are given
- * inverted, so that the search does not find its own. */
+/* Whether the 32 bytes are anywhere in memory that can be written, but for the stack. They are
+ * given inverted, so that the search does not find its own. */
 static gboolean
 in_memory (const guint8 inverted[32])
 {
@@ -114,8 +114,8 @@ in_memory (const guint8 inverted[32])
   return found;
 }
 
-/* Chains and keys of the direction from a to b, inverted: see in_memory(). GHmac would leave them in
- * memory that it frees. */
+/* Chains and keys of the direction from a to b, inverted: see in_memory(). GHmac would leave them
+ * in memory that it frees. */
 static void
 inverted_oracle (sqx_cipher  cipher,
                  Phase      *phases,
@@ -269,8 +269,8 @@ model_send (World *world,
   g_assert_true (seal (&end->keys, end->next, &flight.packet));
   g_assert_cmpuint (flight.packet.phase, ==, end->send & 1);
 
-  aead = seqex_crypto_table ()->aead_new (world->cipher,
-                                          oracle_phase (end->oracle, world->cipher, end->send)->data);
+  aead = seqex_crypto_table ()->aead_new (
+    world->cipher, oracle_phase (end->oracle, world->cipher, end->send)->data);
   big = GUINT64_TO_BE (end->next);
   memcpy (nonce + 4, &big, 8);
   seqex_crypto_table ()->aead_seal (aead, nonce, (const guint8 *) HEADER, 6, expected, 8);

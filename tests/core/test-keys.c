@@ -70,8 +70,8 @@ test_update (void)
   g_assert_cmpuint (sqx_keys_phase (&b), ==, 0);
   g_assert_false (sqx_keys_update (&a));
 
-  /* The other follows, since it has sealed something that may have been an acknowledgement; what was
-   * sealed before is still opened, until the time is over. */
+  /* The other follows, since it has sealed something that may have been an acknowledgement;
+   * what was sealed before is still opened, until the time is over. */
   g_assert_cmpuint (sqx_keys_deadline (&b), ==, SQX_TIME_NEVER);
   g_assert_true (seal (&b, 0, &packet));
   pass (&a, &b, 7);

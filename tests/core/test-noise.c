@@ -333,7 +333,8 @@ test_forged (gconstpointer data)
                                       &size));
       /* The reader's own turn has not come, and the writer's has gone. */
       assert_refused (writer, message, size);
-      g_assert_false (sqx_noise_write (reader, payload, sizeof payload, got, sizeof got, &got_size));
+      g_assert_false (sqx_noise_write (reader, payload, sizeof payload, got, sizeof got,
+                                       &got_size));
       spoil (reader, writer, i > 0 || pattern != SQX_NOISE_XX, message, size);
 
       g_assert_true (sqx_noise_read (reader, message, size, got, &got_size));

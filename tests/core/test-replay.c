@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The window against replays is what sqx_acks tracks. Here it runs beside a plain set of all numbers
- * that were ever accepted: with --long, a thousand million operations.
+ * The window against replays is what sqx_acks tracks. Here it runs beside a plain set of all
+ * numbers that were ever accepted: with --long, a thousand million operations.
  */
 #include <glib.h>
 #include <string.h>
