@@ -51,6 +51,7 @@ struct sqx_conn
   uint64_t       peer_idle;      /* its idle time-out; SQX_TIME_NEVER: none */
   uint64_t       last_received;  /* when a packet was last accepted */
   uint64_t       busy_since;     /* when something became open; SQX_TIME_NEVER: nothing is */
+  uint64_t       stall_pings;    /* sent since bytes of a message came */
   bool           was_full;       /* a command failed with QUEUE_FULL since the last WRITABLE */
 
   sqx_node       events;

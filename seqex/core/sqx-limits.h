@@ -133,6 +133,8 @@
 #define SQX_IDLE_DEFAULT          (30 * SQX_SECOND)
 #define SQX_IDLE_MIN              (10 * SQX_MILLISECOND)
 #define SQX_KEEPALIVE_DEFAULT     (10 * SQX_SECOND)
+#define SQX_STALL_PTOS            3u   /* silence in the middle of a message until it is asked after */
+#define SQX_STALL_PINGS           3u   /* so often, until more of a message comes */
 #define SQX_CLOSE_DEFAULT         (5 * SQX_SECOND)
 #define SQX_UNREACHABLE_DEFAULT   (5 * SQX_SECOND)
 #define SQX_CLOSE_PTOS            3u   /* probe time-outs that a closed connection still answers for */

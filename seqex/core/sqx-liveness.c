@@ -47,6 +47,19 @@ update_idle (sqx_conn *conn,
                                 idle_timeout (conn)));
 }
 
+/* A peer that falls silent in the middle of a message has lost the way to this side, for example
+ * because this side moved and does not know it. It learns the new one from the next packet. One that
+ * answers, and still sends no more, has its reasons. */
+static uint64_t
+keepalive_interval (const sqx_conn *conn)
+{
+  uint64_t interval = conn->config.keepalive_interval;
+
+  if (conn->session.fragment_ranges > 0 && conn->stall_pings < SQX_STALL_PINGS)
+    interval = SQX_MIN (interval, SQX_STALL_PTOS * sqx_recovery_pto (&conn->link.recovery));
+  return interval;
+}
+
 /* While something unacknowledged is in flight, probe time-outs ask after the peer anyway. */
 static void
 update_keepalive (sqx_conn *conn)
@@ -59,7 +72,7 @@ update_keepalive (sqx_conn *conn)
     sqx_timers_set (&conn->timers, SQX_TIMER_KEEPALIVE,
                     sqx_time_add (SQX_MAX (SQX_MAX (conn->last_received, recovery->last_eliciting),
                                            conn->busy_since),
-                                  conn->config.keepalive_interval));
+                                  keepalive_interval (conn)));
 }
 
 void
@@ -125,7 +138,10 @@ sqx_conn_handle_timeout (sqx_conn *conn,
           update_keepalive (conn);
         }
       if (sqx_timers_expired (timers, SQX_TIMER_KEEPALIVE, now))
-        conn->link.ping_due = true;
+        {
+          conn->link.ping_due = true;
+          conn->stall_pings++;
+        }
       if (conn->secure != NULL)
         sqx_secure_timeouts (conn, now);
       sqx_conn_closing_timeouts (conn, now);
