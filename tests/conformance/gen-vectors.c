@@ -4,6 +4,7 @@
  * line, for verify_wire.py.
  *
  *   gen-vectors fixed                  the vectors of docs/protocol.md
+ *   gen-vectors handshake              those of encrypted connections
  *   gen-vectors written SEED COUNT     random frames; the line says what the writers were told
  *   gen-vectors damaged SEED COUNT     such packets changed at random; what the decoder says
  *   gen-vectors hello SEED COUNT       lists of parameters, right and wrong; what the decoder says
@@ -635,7 +636,7 @@ generate_number (GRand *rand)
 static gint
 usage (void)
 {
-  g_printerr ("usage: gen-vectors fixed | exchange SEED | epochs SEED |\n"
+  g_printerr ("usage: gen-vectors fixed | handshake | exchange SEED | epochs SEED |\n"
               "       written|damaged|hello|numbers SEED COUNT\n");
   return 2;
 }
@@ -654,6 +655,11 @@ main (int    argc,
   if (argc == 2 && g_str_equal (argv[1], "fixed"))
     {
       generate_fixed ();
+      return 0;
+    }
+  if (argc == 2 && g_str_equal (argv[1], "handshake"))
+    {
+      generate_handshake ();
       return 0;
     }
   if (argc == 3 && g_str_equal (argv[1], "exchange"))

@@ -8,6 +8,7 @@
 GString *line_begin (const char *kind);
 void     line_end   (GString *json);
 
-void generate_fixed    (void);
-void generate_exchange (guint64 seed);
-void generate_epochs   (guint64 seed);
+void generate_fixed     (void);
+void generate_handshake (void);
+void generate_exchange  (guint64 seed);
+void generate_epochs    (guint64 seed);

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checks the C side of the wire against wire.py, and both against docs/protocol.md.
 
-verify_wire.py GEN-VECTORS VECTORS.JSON PROTOCOL.MD [--count N] [--seed N]
+verify_wire.py GEN-VECTORS VECTORS.JSON HANDSHAKES.JSON PROTOCOL.MD [--count N] [--seed N]
 verify_wire.py GEN-VECTORS --write VECTORS.JSON
+verify_wire.py GEN-VECTORS --write HANDSHAKES.JSON --kind handshake
 """
 
 import argparse
@@ -17,6 +18,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
+import ciphers  # noqa: E402
+import handshakes  # noqa: E402
 import tap  # noqa: E402
 import wire  # noqa: E402
 from epochs import check_scene  # noqa: E402
@@ -124,10 +127,12 @@ CHECKS = {'packet': check_packet, 'frames': check_frames, 'written': check_writt
 
 # The document ---------------------------------------------------------------------------------
 
-def read_document(path):
-    """Section 16: name -> hex of the annotated packets, name -> hex in the tables, numbers."""
+def read_document(path, secure=False):
+    """Section 17: name -> hex of the annotated packets, name -> hex in the tables, numbers. Its last
+    part is about encrypted connections."""
     with open(path, encoding='utf-8') as file:
-        section = file.read().partition('\n## 16 ')[2]
+        section = file.read().partition('\n## 17 ')[2]
+    section = section.partition('\n### 17.6 ')[2 if secure else 0]
     packets = {}
     for block in re.findall(r'^```\n(.*?)^```', section, re.M | re.S):
         name, *rows = block.splitlines()
@@ -159,13 +164,22 @@ def check_document(path, vectors):
            packets, table, numbers)
 
 
+def check_handshake_document(path, vectors):
+    packets, table, _ = read_document(path, secure=True)
+    for vector in vectors:
+        there = packets if vector['kind'] == 'datagram' else table
+        expect(there.pop(vector['name'], None) == vector['hex'], vector, 'differs in the document')
+    expect(not packets and not table, 'the document has more', packets, table)
+
+
 # ----------------------------------------------------------------------------------------------
 
 def run(plan, name, function, *arguments):
     try:
         note = function(*arguments)
         plan.result(True, f'{name}{f": {note}" if note else ""}')
-    except (Mismatch, subprocess.CalledProcessError, OSError, KeyError, ValueError) as error:
+    except (Mismatch, wire.Malformed, ciphers.Forged, subprocess.CalledProcessError, OSError,
+            KeyError, ValueError) as error:
         plan.result(False, name, f'{type(error).__name__}: {error}')
 
 
@@ -189,6 +203,16 @@ def verify_vectors(program, path, document):
             expect(vector['valid'] != vector['name'].startswith('bad-'), vector)
     check_document(document, stored)
     return f'{count} vectors'
+
+
+def verify_handshakes(program, path, document):
+    with open(path, encoding='utf-8') as file:
+        stored = json.load(file)['vectors']
+    fresh = generate(program, 'handshake')
+    expect(stored == fresh, 'the vectors differ from what the core writes',
+           *(pair for pair in zip(stored, fresh) if pair[0] != pair[1]))
+    check_handshake_document(document, stored)
+    return handshakes.verify(stored)
 
 
 def verify_random(program, kind, seed, count):
@@ -221,8 +245,8 @@ def verify_epochs(program, seed, scenes):
     return ', '.join(f'{total[kind]} {kind}' for kind in kinds)
 
 
-def write_vectors(program, path):
-    vectors = generate(program, 'fixed')
+def write_vectors(program, path, kind):
+    vectors = generate(program, kind)
     with open(path, 'w', encoding='utf-8') as file:
         file.write('{"vectors": [\n')
         file.write(',\n'.join(json.dumps(vector) for vector in vectors))
@@ -233,13 +257,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('program')
     parser.add_argument('vectors', nargs='?')
+    parser.add_argument('handshakes', nargs='?')
     parser.add_argument('document', nargs='?')
     parser.add_argument('--write')
+    parser.add_argument('--kind', default='fixed')
     parser.add_argument('--count', type=int, default=20000)
     parser.add_argument('--seed', type=int)
     arguments = parser.parse_args()
     if arguments.write:
-        write_vectors(arguments.program, arguments.write)
+        write_vectors(arguments.program, arguments.write, arguments.kind)
         return 0
 
     seed = arguments.seed if arguments.seed is not None else random.randrange(2**32)
@@ -247,8 +273,9 @@ def main():
     kinds = ['written', 'damaged', 'hello', 'numbers']
     exchanges = 10
     print(f'# seed {seed}')
-    plan = tap.Plan(2 + len(kinds) + exchanges)
+    plan = tap.Plan(3 + len(kinds) + exchanges)
     run(plan, 'vectors', verify_vectors, program, arguments.vectors, arguments.document)
+    run(plan, 'handshakes', verify_handshakes, program, arguments.handshakes, arguments.document)
     for kind in kinds:
         run(plan, kind, verify_random, program, kind, seed, count)
     run(plan, 'epochs', verify_epochs, program, seed, 50)
