@@ -21,12 +21,12 @@
  *
  * Who a program is for its peers: a pair of X25519 keys.
  *
- * The public key is what peers know it by, as a [property@Seqex.Identity:fingerprint] that people can
- * compare and type. The secret key never leaves the object but into its file. There is no name in
- * it, and nobody has to certify it.
+ * The public key is what peers know it by, as a [property@Seqex.Identity:fingerprint] that people
+ * can compare and type. The secret key never leaves the object but into its file. There is no name
+ * in it, and nobody has to certify it.
  *
- * A new object is a new identity. A program that wants to be known again the next time it runs keeps
- * its identity in a file; [func@Seqex.Identity.load_or_generate] is the one call for that.
+ * A new object is a new identity. A program that wants to be known again the next time it runs
+ * keeps its identity in a file; [func@Seqex.Identity.load_or_generate] is the one call for that.
  *
  * ```c
  * g_autoptr (GFile) file = g_file_new_build_filename (g_get_user_data_dir (), "example.identity",
@@ -310,8 +310,8 @@ seqex_identity_parse (const char  *text,
  * Reads an identity from a file.
  *
  * Errors are in the domain of GIO and name the file: %G_IO_ERROR_NOT_FOUND,
- * %G_IO_ERROR_NOT_REGULAR_FILE, %G_IO_ERROR_PERMISSION_DENIED also if others than the owner may read
- * or write the file, %G_IO_ERROR_INVALID_DATA if it is damaged or something else,
+ * %G_IO_ERROR_NOT_REGULAR_FILE, %G_IO_ERROR_PERMISSION_DENIED also if others than the owner may
+ * read or write the file, %G_IO_ERROR_INVALID_DATA if it is damaged or something else,
  * %G_IO_ERROR_NOT_SUPPORTED if it is of a later version.
  *
  * Returns: (transfer full): the identity, or `NULL` with @error set
@@ -391,9 +391,9 @@ is_in_file (SeqexIdentity *self,
  * Writes the identity to a new file that only its owner may read.
  *
  * The file is there whole or not at all, and is on the disk when this returns. A file that is there
- * is never replaced, because an identity that is lost cannot be had back: %G_IO_ERROR_EXISTS, unless it
- * is this identity's own. To change who a program is, delete the old file first. If the directory
- * does not exist, the error is %G_IO_ERROR_NOT_FOUND.
+ * is never replaced, because an identity that is lost cannot be had back: %G_IO_ERROR_EXISTS,
+ * unless it is this identity's own. To change who a program is, delete the old file first. If the
+ * directory does not exist, the error is %G_IO_ERROR_NOT_FOUND.
  *
  * Returns: `TRUE` if the file has the identity
  */

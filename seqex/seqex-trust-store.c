@@ -22,9 +22,10 @@
  *
  * The peers that a program knows, and what it knows them as.
  *
- * A store is a list of [class@Seqex.TrustedPeer], kept in a file. Each binds a name, which is what the
- * peer was opened as, to a key. A peer that is remembered the first time it is met is recognised
- * afterwards; and if another key answers to its name one day, that is told apart from a stranger.
+ * A store is a list of [class@Seqex.TrustedPeer], kept in a file. Each binds a name, which is what
+ * the peer was opened as, to a key. A peer that is remembered the first time it is met is
+ * recognised afterwards; and if another key answers to its name one day, that is told apart from a
+ * stranger.
  *
  * Any number of programs can use one file at the same time. Every function that looks something up
  * reads the file again if somebody changed it; every function that changes it does so under a lock,
@@ -32,8 +33,8 @@
  * with an error that names the file and the line, and nobody is known until it is mended.
  *
  * The file is local and small, so the functions simply read it. They have no asynchronous form,
- * because what they say is needed in the middle of a handshake. A change waits for the disk, and for
- * another program that is changing the file at this moment; only if that one was stopped in the
+ * because what they say is needed in the middle of a handshake. A change waits for the disk, and
+ * for another program that is changing the file at this moment; only if that one was stopped in the
  * middle, this gives up, after ten seconds, with %G_IO_ERROR_BUSY.
  *
  * A store without a file lasts as long as the object.
@@ -380,7 +381,8 @@ seqex_trust_store_class_init (SeqexTrustStoreClass *klass)
   /**
    * SeqexTrustStore:file: (getter get_file)
    *
-   * The local file that the store is kept in, or `NULL` for a store that lasts as long as the object.
+   * The local file that the store is kept in, or `NULL` for a store that lasts as long as the
+   * object.
    */
   properties[PROP_FILE] = g_param_spec_object ("file", NULL, NULL, G_TYPE_FILE,
                                                G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY |
@@ -450,9 +452,9 @@ seqex_trust_store_get_file (SeqexTrustStore *self)
  * The other functions do this by themselves. A program calls it before it shows the list, or to say
  * in good time that the file cannot be read. A file that does not exist is an empty list.
  *
- * Errors are in the domain of GIO and name the file: %G_IO_ERROR_INVALID_DATA, with the number of the
- * line, if it is damaged or something else; %G_IO_ERROR_NOT_SUPPORTED if it is of a later version or
- * not local; and those of reading a file.
+ * Errors are in the domain of GIO and name the file: %G_IO_ERROR_INVALID_DATA, with the number of
+ * the line, if it is damaged or something else; %G_IO_ERROR_NOT_SUPPORTED if it is of a later
+ * version or not local; and those of reading a file.
  *
  * Returns: `TRUE` if the list says what the file says
  */
@@ -488,12 +490,12 @@ seqex_trust_store_check_key (SeqexTrustStore  *self,
  * Says whether a peer is the one that it should be.
  *
  * With a name, the peer is known if this key was remembered under this name. A key that is known
- * under other names only is unknown here: one acquaintance shall not pass for another. Without a name
- * the peer is known if the key was remembered at all. Upper and lower case of ASCII letters in names
- * make no difference.
+ * under other names only is unknown here: one acquaintance shall not pass for another. Without a
+ * name the peer is known if the key was remembered at all. Upper and lower case of ASCII letters in
+ * names make no difference.
  *
- * If there is an error, nobody is to be trusted. It is %G_IO_ERROR_INVALID_ARGUMENT if an argument is
- * malformed, or one of [method@Seqex.TrustStore.load].
+ * If there is an error, nobody is to be trusted. It is %G_IO_ERROR_INVALID_ARGUMENT if an argument
+ * is malformed, or one of [method@Seqex.TrustStore.load].
  *
  * Returns: the verdict; %SEQEX_TRUST_VERDICT_UNKNOWN with @error set if there is none
  */
@@ -584,9 +586,9 @@ seqex_trust_store_key_changed (SeqexTrustStore *self,
   g_autofree char *seen = seqex_key_format (key);
 
   return g_error_new (SEQEX_ERROR, SEQEX_ERROR_KEY_CHANGED,
-                      "“%s” has another key than before: it was known as %s and is now %s. Somebody "
-                      "else may be answering; if you know that it is right, forget the old one", name,
-                      known != NULL ? known : "nobody", seen);
+                      "“%s” has another key than before: it was known as %s and is now %s. "
+                      "Somebody else may be answering; if you know that it is right, forget the "
+                      "old one", name, known != NULL ? known : "nobody", seen);
 }
 
 gboolean
@@ -633,10 +635,10 @@ seqex_trust_store_remember_key (SeqexTrustStore  *self,
  *
  * Remembers a peer, so that it is known from now on.
  *
- * If it is known already, this only notes that it was seen. If another key is known under this name,
- * nothing changes and the error is %SEQEX_ERROR_KEY_CHANGED, which names both fingerprints; to take
- * the new one, [method@Seqex.TrustStore.forget] the old one first. Other errors are those of
- * [method@Seqex.TrustStore.check], and those of writing a file.
+ * If it is known already, this only notes that it was seen. If another key is known under this
+ * name, nothing changes and the error is %SEQEX_ERROR_KEY_CHANGED, which names both fingerprints;
+ * to take the new one, [method@Seqex.TrustStore.forget] the old one first. Other errors are those
+ * of [method@Seqex.TrustStore.check], and those of writing a file.
  *
  * Returns: `TRUE` if the peer is known now
  */

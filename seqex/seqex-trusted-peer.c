@@ -10,8 +10,8 @@
  *
  * A peer that a [class@Seqex.TrustStore] knows.
  *
- * A peer that is known by several names is there several times. The objects come from the store; one
- * that a program makes itself means nothing.
+ * A peer that is known by several names is there several times. The objects come from the store;
+ * one that a program makes itself means nothing.
  */
 struct _SeqexTrustedPeer
 {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test-util.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,7 +20,8 @@ static const guint8 known_secret[SEQEX_KEY_SIZE] = {
 };
 
 #define KNOWN_FINGERPRINT "gmgf-02c9-62kn-8x4b-fqeb-8fqq-b86v-yegd-4rw1-nx7b-mjmr-xamv-9snf-zfhk"
-#define KNOWN_LINE        "secret-key ew3p-t2kk-32jq-tf0p-r5s5-3ck6-8qfm-rbw7-xf09-janh-ezxt-a7ds-5gn1-jk7q\n"
+#define KNOWN_KEY         "ew3p-t2kk-32jq-tf0p-r5s5-3ck6-8qfm-rbw7-xf09-janh-ezxt-a7ds-5gn1-jk7q"
+#define KNOWN_LINE        "secret-key " KNOWN_KEY "\n"
 
 typedef struct
 {
@@ -354,7 +358,8 @@ test_bad_contents (Fixture       *fixture,
     const char *part;
   } cases[] = {
     { "", G_IO_ERROR_INVALID_DATA, "is empty" },
-    { "-----BEGIN OPENSSH PRIVATE KEY-----\n", G_IO_ERROR_INVALID_DATA, "not an identity of Seqex" },
+    { "-----BEGIN OPENSSH PRIVATE KEY-----\n", G_IO_ERROR_INVALID_DATA,
+      "not an identity of Seqex" },
     { KNOWN_LINE, G_IO_ERROR_INVALID_DATA, "not an identity of Seqex" },
     { "seqex-known-peers 1\n", G_IO_ERROR_INVALID_DATA, "not an identity of Seqex" },
     { "seqex-ident", G_IO_ERROR_INVALID_DATA, "not an identity of Seqex" },
@@ -528,6 +533,158 @@ test_async_errors (Fixture       *fixture,
   g_assert_false (g_file_test (fixture->path, G_FILE_TEST_EXISTS));
 }
 
+/* What is searched for is never itself in memory: each byte is masked. */
+#define MASK 0xa5
+#define FROM 4 /* the curve changes bits of the first and the last byte of what it works on */
+
+typedef struct
+{
+  guint8 masked[24];
+} Needle;
+
+static void
+needle_init (Needle       *needle,
+             const guint8 *bytes)
+{
+  for (guint i = 0; i < sizeof needle->masked; i++)
+    needle->masked[i] = bytes[FROM + i] ^ MASK;
+}
+
+static guint
+count_in_block (const guint8 *block,
+                gsize         size,
+                const Needle *needle)
+{
+  guint count = 0;
+
+  for (gsize i = 0; i + sizeof needle->masked <= size; i++)
+    {
+      gsize same = 0;
+
+      while (same < sizeof needle->masked && (block[i + same] ^ MASK) == needle->masked[same])
+        same++;
+      count += same == sizeof needle->masked;
+    }
+  return count;
+}
+
+/* How often it is in the memory from @start to @end. */
+static guint
+count_in_range (int           memory,
+                guint64       start,
+                guint64       end,
+                const Needle *needle)
+{
+  /* Static, and wiped each time, so that nothing is found in here. */
+  static guint8 block[4096];
+  guint count = 0;
+
+  while (start < end)
+    {
+      gssize n = pread (memory, block, MIN (sizeof block, end - start), (off_t) start);
+
+      if (n < (gssize) sizeof needle->masked)
+        break;
+      count += count_in_block (block, (gsize) n, needle);
+      explicit_bzero (block, sizeof block);
+      /* What begins in this block and ends in the next is found in the next. */
+      start += (guint64) n - (sizeof needle->masked - 1);
+    }
+  return count;
+}
+
+/* How often it is in the memory that this process can write to. Read through the file, so that no
+ * sanitizer minds. */
+static guint
+count_in_memory (const Needle *needle)
+{
+  const guint64 size_max = 64 * 1024 * 1024;
+  FILE *maps = fopen ("/proc/self/maps", "re");
+  int memory = open ("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  guint count = 0;
+  char line[512];
+
+  while (maps != NULL && memory >= 0 && fgets (line, sizeof line, maps) != NULL)
+    {
+      guint64 start = g_ascii_strtoull (line, NULL, 16);
+      guint64 end = g_ascii_strtoull (strchr (line, '-') + 1, NULL, 16);
+
+      /* A sanitizer's own tables are large. */
+      if (strstr (line, " rw-p ") != NULL && end - start <= size_max)
+        count += count_in_range (memory, start, end, needle);
+    }
+  g_clear_pointer (&maps, fclose);
+  if (memory >= 0)
+    close (memory);
+  return count;
+}
+
+static gpointer
+make_thread (gpointer file)
+{
+  return seqex_identity_load_or_generate (file, NULL, NULL);
+}
+
+static gpointer
+load_thread (gpointer file)
+{
+  return seqex_identity_load_file (file, NULL, NULL);
+}
+
+static gpointer
+damaged_thread (gpointer file)
+{
+  g_assert_null (seqex_identity_load_file (file, NULL, NULL));
+  return NULL;
+}
+
+/* A thread leaves its stack as it was at the end, so what a function left there can be seen. */
+static gpointer
+call_in_thread (GThreadFunc  function,
+                GFile       *file)
+{
+  return g_thread_join (g_thread_new ("stack", function, file));
+}
+
+/* Neither the secret key nor its text is anywhere but in the identities, nor outlives them. */
+static void
+test_wiped (Fixture       *fixture,
+            gconstpointer  data)
+{
+  SeqexIdentity *made = call_in_thread (make_thread, fixture->file);
+  SeqexIdentity *loaded;
+  char text[SEQEX_KEY_TEXT_SIZE];
+  Needle key, line;
+  FILE *file;
+
+  needle_init (&key, seqex_identity_get_secret (made));
+  seqex_key_encode (SEQEX_KEY_KIND_IDENTITY, seqex_identity_get_secret (made), text);
+  needle_init (&line, (const guint8 *) text);
+  explicit_bzero (text, sizeof text);
+  if (count_in_memory (&key) == 0)
+    {
+      g_test_skip ("the memory of the process cannot be read");
+      g_object_unref (made);
+      return;
+    }
+  g_assert_cmpuint (count_in_memory (&key), ==, 1);
+  g_assert_cmpuint (count_in_memory (&line), ==, 0);
+  loaded = call_in_thread (load_thread, fixture->file);
+  g_assert_cmpuint (count_in_memory (&key), ==, 2);
+  g_assert_cmpuint (count_in_memory (&line), ==, 0);
+  g_object_unref (made);
+  g_object_unref (loaded);
+  g_assert_cmpuint (count_in_memory (&key), ==, 0);
+
+  /* A key too many, after one that was read well. */
+  file = fopen (fixture->path, "ae");
+  g_assert_cmpint (fputs ("secret-key \n", file), >=, 0);
+  g_assert_cmpint (fclose (file), ==, 0);
+  call_in_thread (damaged_thread, fixture->file);
+  g_assert_cmpuint (count_in_memory (&key), ==, 0);
+  g_assert_cmpuint (count_in_memory (&line), ==, 0);
+}
+
 static void
 test_lifetime (void)
 {
@@ -561,6 +718,7 @@ main (int    argc,
   ADD ("cut-short", test_cut_short);
   ADD ("later-fields", test_later_fields);
   ADD ("through-a-link", test_through_a_link);
+  ADD ("wiped", test_wiped);
   ADD ("async", test_async);
   ADD ("async-generate", test_async_generate);
   ADD ("async-errors", test_async_errors);

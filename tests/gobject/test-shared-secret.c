@@ -4,7 +4,8 @@
 #include "seqex-shared-secret-private.h"
 
 /* The bytes 0, 1 … 31, by an implementation of its own in Python. */
-#define KNOWN_TEXT "seqex-secret:000g-40r4-0m30-e209-185g-r38e-1w81-24gk-2gah-c5rr-34d1-p70x-3rfq-qp72"
+#define KNOWN_TEXT "seqex-secret:" \
+                   "000g-40r4-0m30-e209-185g-r38e-1w81-24gk-2gah-c5rr-34d1-p70x-3rfq-qp72"
 #define KNOWN_URI  "SEQEX-SECRET:000G40R40M30E209185GR38E1W8124GK2GAHC5RR34D1P70X3RFQQP72"
 #define KNOWN_PSK  "7e9d5a94c507e036e907cd10b43b3d3cbcd0372cda91b11188badaf526c7d7aa"
 
