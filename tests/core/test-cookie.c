@@ -209,6 +209,25 @@ test_secrets (Fixture      *f,
   teardown (&other, NULL);
 }
 
+/* A secret that is not there (any more) is not one of zeros, which everybody knows. */
+static void
+test_no_former (Fixture      *f,
+                gconstpointer data G_GNUC_UNUSED)
+{
+  Fixture known;
+
+  setup (&known, NULL);
+  known.fill = 0;
+  give (&known, 0);
+  f->init = known.init;
+  g_assert_false (good (f, 0));
+  give (f, 0);
+  f->init = known.init;
+  g_assert_false (good (f, 1));
+  g_assert_false (good (f, 10 * SQX_COOKIE_LIFE));
+  teardown (&known, NULL);
+}
+
 static void
 test_clear (Fixture      *f,
             gconstpointer data G_GNUC_UNUSED)
@@ -235,6 +254,7 @@ main (int   argc,
   ADD ("life", test_life);
   ADD ("long-pause", test_long_pause);
   ADD ("secrets", test_secrets);
+  ADD ("no-former", test_no_former);
   ADD ("clear", test_clear);
   return g_test_run ();
 }
