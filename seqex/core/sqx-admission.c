@@ -319,6 +319,11 @@ answer_init (sqx_endpoint  *endpoint,
     {
       sqx_conn *session = sqx_admission_find_session (endpoint, handshake);
 
+      if (session == NULL && sqx_admission_is_past (endpoint, handshake))
+        {
+          endpoint->counters.session_past++;
+          return false;
+        }
       half_open->resumes = session != NULL;
       if (session != NULL)
         conn = session;

@@ -62,6 +62,9 @@ void sqx_admission_busy (sqx_decision *decision);
 /* The connection with a session that @handshake may resume. NULL: none. */
 sqx_conn *sqx_admission_find_session  (const sqx_endpoint  *endpoint,
                                        const sqx_handshake *handshake);
+/* Whether it asks for a session that has a newer link, and is to get no answer therefore. */
+bool      sqx_admission_is_past       (const sqx_endpoint  *endpoint,
+                                       const sqx_handshake *handshake);
 /* The connection that dials @address, has no session yet, and of which the ephemeral key is the
  * smallest. With @handshake: that may join it. NULL: none. */
 sqx_conn *sqx_admission_find_dialling (const sqx_endpoint  *endpoint,

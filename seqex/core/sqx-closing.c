@@ -4,6 +4,8 @@
  */
 #include "sqx-conn-private.h"
 
+#include <stdlib.h>
+
 #include "sqx-handover.h"
 
 bool
@@ -41,15 +43,43 @@ set_reason (sqx_closing   *closing,
   closing->reason[size] = '\0';
 }
 
+/* The program never wanted this peer: it hears of nothing that came from it. */
+static void
+forget_events (sqx_conn *conn)
+{
+  sqx_node *node = conn->events.next;
+
+  while (node != &conn->events)
+    {
+      sqx_event_node *event = SQX_CONTAINER (node, sqx_event_node, node);
+      uint8_t *data = NULL;
+      size_t size;
+
+      node = node->next;
+      if (event->type != SQX_EVENT_MESSAGE && event->type != SQX_EVENT_DATAGRAM &&
+          event->type != SQX_EVENT_MOVED)
+        continue;
+      sqx_event_node_withdraw (event);
+      if (event->type == SQX_EVENT_DATAGRAM)
+        sqx_datagrams_take (&conn->datagrams, SQX_CONTAINER (event, sqx_received_datagram, event),
+                            &data, &size);
+      free (data);
+    }
+}
+
 /* Tells every wait, then the program itself. */
 static void
 tell_all (sqx_conn  *conn,
           sqx_result wait_error,
           sqx_result error)
 {
+  bool unwanted = conn->secure != NULL && conn->secure->asking;
+
   if (conn->secure != NULL)
     sqx_secure_over (conn);
-  sqx_session_detach (&conn->session, wait_error, false);
+  if (unwanted)
+    forget_events (conn);
+  sqx_session_detach (&conn->session, wait_error, unwanted);
   sqx_datagrams_clear (&conn->datagrams, &conn->config);
   conn->closing.error = error;
   sqx_events_push (&conn->events, &conn->closed_event, SQX_EVENT_CLOSED);

@@ -20,6 +20,18 @@ sqx_admission_find_session (const sqx_endpoint  *endpoint,
   return NULL;
 }
 
+bool
+sqx_admission_is_past (const sqx_endpoint  *endpoint,
+                       const sqx_handshake *handshake)
+{
+  sqx_conn *conn = NULL;
+
+  while ((conn = sqx_endpoint_find_peer (endpoint, handshake->peer_key, conn)) != NULL)
+    if (sqx_conn_is_past (conn, handshake))
+      return true;
+  return false;
+}
+
 static bool
 is_dialling (const sqx_conn *conn)
 {

@@ -95,8 +95,11 @@ make_init (sqx_conn *conn)
   sqx_endpoint_route (conn->attachment.endpoint, &conn->attachment.handshake, SQX_ROUTE_HANDSHAKE,
                       conn);
   sqx_hello_of_config (&hello, &conn->config);
+  /* The peer may have joined a link of an earlier attempt that this side knows nothing of. */
+  if (secure->has_session)
+    secure->dial.generation = SQX_MAX (secure->dial.generation, secure->generation) + 1;
   sqx_hello_add_secure (&hello, endpoint->crypto, endpoint->cipher, secure->session_id,
-                        secure->has_session ? secure->generation + 1 : 0);
+                        secure->dial.generation);
   return sqx_handshake_start (secure->dial.handshake, &params,
                               sqx_route_id (&conn->attachment.handshake), known_key (conn), &hello);
 }
@@ -116,6 +119,7 @@ sqx_dial_start (sqx_conn *conn,
     }
   dial->due = true;
   dial->sends = 0;
+  dial->paused = false;
   dial->interval = SQX_HANDSHAKE_RESEND;
   sqx_timers_set (&conn->timers, SQX_TIMER_HANDSHAKE, sqx_time_add (now, SQX_HANDSHAKE_DEFAULT));
 }

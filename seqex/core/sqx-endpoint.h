@@ -43,6 +43,7 @@ typedef enum
   X (answer_limited)     /* RETRY, VERSION or RESET not sent: rate limit */                  \
   X (early_data)         /* DATA of a handshake that is not finished, not kept */            \
   X (peer_refused)       /* CONFIRM in which the peer says that it will not */               \
+  X (session_past)       /* handshake for a session that has a newer link */                 \
   X (session_gone)       /* handshake for a session that was over meanwhile */               \
   X (no_memory)
 

@@ -102,8 +102,8 @@
 #define SQX_UNPROVEN_RATE         100u /* INIT a second that are read without a cookie … */
 #define SQX_UNPROVEN_BURST        100u /* … of which so many at once */
 #define SQX_HANDSHAKE_RESEND      (500 * SQX_MILLISECOND) /* first time; doubles … */
-#define SQX_HANDSHAKE_RESEND_MAX  (4 * SQX_SECOND)        /* … up to this */
-#define SQX_HANDSHAKE_DEFAULT     (10 * SQX_SECOND) /* time for a whole handshake */
+#define SQX_HANDSHAKE_RESEND_MAX  (2 * SQX_SECOND)        /* … up to this */
+#define SQX_HANDSHAKE_DEFAULT     (20 * SQX_SECOND) /* time for a whole handshake: enough where 30 % is lost */
 #define SQX_SIMULTANEOUS_PAUSE    (1 * SQX_SECOND)  /* of own resends, when the peer's INIT goes first */
 #define SQX_AUTHORIZE_MAX         16u  /* questions to the program at a time */
 #define SQX_AUTHORIZE_LIFE        (60 * SQX_SECOND)

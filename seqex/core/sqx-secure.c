@@ -4,10 +4,6 @@
  */
 #include "sqx-conn-private.h"
 
-#include <stdlib.h>
-
-#include "sqx-resume.h"
-
 /* HELLO -------------------------------------------------------------------------------- */
 
 void
@@ -67,10 +63,9 @@ keep_statistics (sqx_conn *conn)
   conn->statistics.probe_timeouts += recovery->probe_timeouts;
 }
 
-/* What was on its way is to be sent again, on whatever link comes next. */
-static void
-drop_link (sqx_conn *conn,
-           uint64_t  now)
+void
+sqx_secure_drop_link (sqx_conn *conn,
+                      uint64_t  now)
 {
   sqx_secure *secure = conn->secure;
 
@@ -110,8 +105,8 @@ end_question (sqx_conn *conn)
   sqx_timers_stop (&conn->timers, SQX_TIMER_AUTHORIZE);
 }
 
-static void
-begin_question (sqx_conn *conn,
+void
+sqx_secure_ask (sqx_conn *conn,
                 uint64_t  now)
 {
   if (!sqx_endpoint_take_question (conn->attachment.endpoint))
@@ -125,8 +120,8 @@ begin_question (sqx_conn *conn,
   sqx_timers_set (&conn->timers, SQX_TIMER_AUTHORIZE, sqx_time_add (now, SQX_AUTHORIZE_LIFE));
 }
 
-static void
-connected (sqx_conn *conn)
+void
+sqx_secure_check_connected (sqx_conn *conn)
 {
   sqx_secure *secure = conn->secure;
 
@@ -145,14 +140,13 @@ sqx_secure_ready (sqx_conn *conn)
   if (conn->secure->ready)
     return;
   conn->secure->ready = true;
-  connected (conn);
+  sqx_secure_check_connected (conn);
 }
 
 static void
 refuse (sqx_conn *conn,
         uint64_t  now)
 {
-  end_question (conn);
   sqx_conn_fail (conn, now, SQX_ERR_UNTRUSTED, SQX_CLOSE_NOT_TRUSTED, "this key is not trusted here");
 }
 
@@ -172,206 +166,11 @@ sqx_conn_authorize (sqx_conn *conn,
           conn->link.ready_due = true;
           conn->secure->ready = true;
         }
-      connected (conn);
+      sqx_secure_check_connected (conn);
     }
   else
     refuse (conn, now);
   sqx_conn_settle (conn, now);
-}
-
-/* Joining ------------------------------------------------------------------------------ */
-
-static bool
-same_id (const uint8_t *a,
-         const uint8_t *b)
-{
-  return memcmp (a, b, SQX_SESSION_ID_SIZE) == 0;
-}
-
-/* Of two links of one session the one with the higher generation counts; of two with the same, which
- * both sides began at once, the one that the smaller key began. */
-static uint64_t
-order_of (const sqx_conn *conn,
-          uint64_t        generation,
-          bool            own)
-{
-  const uint8_t *own_key = sqx_endpoint_public_key (conn->attachment.endpoint);
-  bool own_smaller = memcmp (own_key, conn->secure->peer_key, SQX_KEY_SIZE) < 0;
-
-  return 2 * generation + (own == own_smaller);
-}
-
-bool
-sqx_conn_may_join (const sqx_conn      *conn,
-                   const sqx_handshake *handshake)
-{
-  const sqx_secure *secure = conn->secure;
-
-  if (secure == NULL || sqx_conn_is_over (conn))
-    return false;
-  if (!secure->has_session)
-    return secure->dial.handshake != NULL &&
-           (!secure->expects_key ||
-            memcmp (secure->expected, handshake->peer_key, SQX_KEY_SIZE) == 0);
-  return memcmp (secure->peer_key, handshake->peer_key, SQX_KEY_SIZE) == 0 &&
-         handshake->hello.has_session &&
-         same_id (handshake->hello.session_id, secure->peer_session_id) &&
-         handshake->hello.max_message_size >= conn->session.credit.peer_max_message &&
-         order_of (conn, handshake->hello.generation, handshake->initiator) >
-         order_of (conn, secure->generation, secure->initiator);
-}
-
-static bool
-is_same_session (const sqx_conn      *conn,
-                 const sqx_handshake *handshake)
-{
-  return same_id (handshake->hello.session_id, conn->secure->peer_session_id) &&
-         handshake->hello.max_message_size >= conn->session.credit.peer_max_message;
-}
-
-static void
-take_link (sqx_conn            *conn,
-           const sqx_handshake *handshake,
-           const sqx_keys      *keys,
-           const sqx_address   *from)
-{
-  sqx_secure *secure = conn->secure;
-
-  secure->keys = *keys;
-  secure->linked = true;
-  secure->initiator = handshake->initiator;
-  secure->cipher = keys->cipher;
-  secure->peer_id = handshake->peer_id;
-  secure->has_peer_key = secure->has_session = true;
-  memcpy (secure->peer_key, handshake->peer_key, sizeof secure->peer_key);
-  memcpy (secure->session_id, handshake->own.session_id, sizeof secure->session_id);
-  memcpy (secure->peer_session_id, handshake->hello.session_id, sizeof secure->peer_session_id);
-  secure->generation = handshake->initiator ? handshake->own.generation
-                                            : handshake->hello.generation;
-  sqx_path_set (&secure->path, from);
-}
-
-sqx_result
-sqx_conn_join (sqx_conn          *conn,
-               uint64_t           now,
-               sqx_handshake     *handshake,
-               const sqx_address *from,
-               sqx_trust          trust)
-{
-  sqx_secure *secure = conn->secure;
-  bool resumed = secure->has_session && is_same_session (conn, handshake);
-  sqx_keys keys;
-
-  if (!sqx_handshake_keys (handshake, &keys))
-    return SQX_ERR_NO_MEMORY;
-
-  drop_link (conn, now);
-  if (!handshake->initiator)
-    sqx_dial_stop (conn);
-  if (secure->has_session && !resumed)
-    sqx_conn_new_session (conn);
-  take_link (conn, handshake, &keys, from);
-  sqx_timers_stop (&conn->timers, SQX_TIMER_UNREACHABLE);
-  sqx_timers_stop (&conn->timers, SQX_TIMER_RESET);
-  conn->last_received = now;
-  sqx_conn_learn_peer (conn, &handshake->hello, resumed);
-  if (resumed)
-    sqx_resume_begin (&conn->session);
-  sqx_endpoint_peer_known (conn);
-
-  if (trust == SQX_TRUST_ASK && !resumed)
-    begin_question (conn, now);
-  if (handshake->initiator)
-    {
-      secure->ready = handshake->hello.ready;
-      /* With IK the responder waits for a packet that only this side can have made. */
-      conn->link.ping_due = handshake->pattern == SQX_NOISE_IK ||
-                            handshake->pattern == SQX_NOISE_IKPSK2;
-    }
-  else if (!secure->asking)
-    {
-      secure->ready = true;
-      conn->link.ready_due = !handshake->own.ready;
-    }
-  else
-    conn->link.ping_due = true; /* CONFIRM is answered at once */
-  connected (conn);
-  return SQX_OK;
-}
-
-static sqx_conn *
-new_secure (sqx_endpoint     *endpoint,
-            uint64_t          now,
-            const sqx_config *config,
-            const sqx_address *address,
-            void             *user_data)
-{
-  sqx_conn *conn = sqx_conn_new (config, now);
-
-  if (conn == NULL)
-    return NULL;
-  conn->secure = calloc (1, sizeof *conn->secure);
-  if (conn->secure == NULL)
-    {
-      sqx_conn_free (conn);
-      return NULL;
-    }
-  conn->user_data = user_data;
-  sqx_path_init (&conn->secure->path, address);
-  if (!sqx_endpoint_attach (endpoint, conn))
-    {
-      sqx_conn_free (conn);
-      return NULL;
-    }
-  return conn;
-}
-
-sqx_conn *
-sqx_conn_new_dialling (sqx_endpoint      *endpoint,
-                       uint64_t           now,
-                       const sqx_config  *config,
-                       const sqx_address *to,
-                       const uint8_t     *peer_key,
-                       void              *user_data)
-{
-  sqx_conn *conn = new_secure (endpoint, now, config, to, user_data);
-  sqx_secure *secure;
-
-  if (conn == NULL)
-    return NULL;
-  secure = conn->secure;
-  if (peer_key != NULL)
-    {
-      secure->expects_key = true;
-      memcpy (secure->expected, peer_key, sizeof secure->expected);
-    }
-  conn->config.random (conn->config.user_data, secure->session_id, sizeof secure->session_id);
-  secure->dial.to = *to;
-  sqx_dial_start (conn, now);
-  sqx_conn_settle (conn, now);
-  return conn;
-}
-
-sqx_conn *
-sqx_conn_new_accepted (sqx_endpoint      *endpoint,
-                       uint64_t           now,
-                       const sqx_config  *config,
-                       sqx_handshake     *handshake,
-                       const sqx_address *from,
-                       sqx_trust          trust)
-{
-  sqx_conn *conn = new_secure (endpoint, now, config, from, NULL);
-
-  if (conn == NULL)
-    return NULL;
-  conn->secure->dial.to = *from;
-  if (sqx_conn_join (conn, now, handshake, from, trust) != SQX_OK)
-    {
-      sqx_conn_free (conn);
-      return NULL;
-    }
-  sqx_conn_settle (conn, now);
-  return conn;
 }
 
 /* Losing ------------------------------------------------------------------------------- */
@@ -389,7 +188,7 @@ sqx_conn_link_lost (sqx_conn  *conn,
       sqx_conn_give_up (conn, error);
       return;
     }
-  drop_link (conn, now);
+  sqx_secure_drop_link (conn, now);
   if (!secure->reconnecting)
     {
       secure->reconnecting = true;

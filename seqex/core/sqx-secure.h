@@ -17,6 +17,7 @@ typedef struct
 {
   sqx_handshake *handshake; /* NULL: none goes on */
   sqx_address    to;
+  uint64_t       generation; /* of the newest attempt to resume: each asks for a higher one */
   unsigned       attempts;  /* since the link was lost */
   unsigned       sends;     /* of INIT, in this attempt */
   uint64_t       interval;  /* until the packet is sent again */
@@ -63,6 +64,9 @@ sqx_conn *sqx_conn_new_accepted (sqx_endpoint *endpoint, uint64_t now, const sqx
 /* Whether @handshake, finished by the peer, may become the link of @conn: it is of the same session (or
  * @conn dials its owner and has none yet) and newer. */
 bool      sqx_conn_may_join     (const sqx_conn *conn, const sqx_handshake *handshake);
+/* Whether @handshake is of the session of @conn, but not newer than its link: a copy of an old one, or
+ * one of two that both sides began at once. */
+bool      sqx_conn_is_past      (const sqx_conn *conn, const sqx_handshake *handshake);
 /* It does; what had been its link is gone. The caller gives the handshake's id to attachment.link by
  * sqx_endpoint_reroute(). @trust: REFUSE never. NO_MEMORY: nothing changed. */
 sqx_result sqx_conn_join        (sqx_conn *conn, uint64_t now, sqx_handshake *handshake,
@@ -97,6 +101,12 @@ void sqx_secure_clear     (sqx_conn *conn);       /* wipes and frees what the li
 /* Sets the timers that only an encrypted connection has. */
 void sqx_secure_update_timers (sqx_conn *conn);
 void sqx_secure_timeouts  (sqx_conn *conn, uint64_t now);
+/* What was on its way is to be sent again, on whatever link comes next. */
+void sqx_secure_drop_link (sqx_conn *conn, uint64_t now);
+/* The program is asked about the peer. */
+void sqx_secure_ask       (sqx_conn *conn, uint64_t now);
+/* Tells the program, if the session may use the link now. */
+void sqx_secure_check_connected (sqx_conn *conn);
 /* READY came, or what only comes after it. */
 void sqx_secure_ready     (sqx_conn *conn);
 /* The link is of no more use: a persistent connection reconnects, another gives up with @error. */

@@ -229,16 +229,18 @@ static void
 take_messages (Talk   *talk,
                guint32 channel)
 {
-  guint64 now = talk->site->world->now;
+  World *world = talk->site->world;
+  guint64 now = world->now;
   sqx_message message;
 
   while (sqx_conn_receive (talk->conn, now, channel, &message))
     {
       sqx_payload payload = { zeros, message.size, NULL };
+      gboolean handled = world->taken != NULL && world->taken (talk, &message, world->program_data);
 
       talk->messages++;
       free (message.data);
-      if (talk->mute || (message.flags & SQX_MESSAGE_FINAL))
+      if (handled || talk->mute || (message.flags & SQX_MESSAGE_FINAL))
         continue;
       if (sqx_conn_reply (talk->conn, now, &message.id, &payload, SQX_MESSAGE_FINAL, NULL,
                           NULL) != SQX_OK)
@@ -250,7 +252,11 @@ static void
 handle_event (Talk      *talk,
               sqx_event *event)
 {
+  World *world = talk->site->world;
+
   g_assert_false (talk->closed);
+  if (world->told != NULL)
+    world->told (talk, event, world->program_data);
   switch (event->type)
     {
     case SQX_EVENT_CONNECTED:
@@ -433,6 +439,36 @@ deliver (World *world)
     }
 }
 
+static void
+meet_deadlines (World *world)
+{
+  for (guint i = 0; i < world->sites->len; i++)
+    {
+      Site *site = g_ptr_array_index (world->sites, i);
+
+      if (site->endpoint == NULL || sqx_endpoint_next_timeout (site->endpoint) > world->now)
+        continue;
+      site->expired = TRUE;
+      site->sent_before = site->sent;
+      sqx_endpoint_handle_timeout (site->endpoint, world->now);
+    }
+}
+
+/* A deadline that came leads to a packet or to a later deadline, or else timers would fire for ever. */
+static void
+check_progress (World *world)
+{
+  for (guint i = 0; i < world->sites->len; i++)
+    {
+      Site *site = g_ptr_array_index (world->sites, i);
+
+      if (site->expired && site->endpoint != NULL)
+        g_assert_true (site->sent > site->sent_before ||
+                       sqx_endpoint_next_timeout (site->endpoint) > world->now);
+      site->expired = FALSE;
+    }
+}
+
 void
 world_run (World  *world,
            guint64 span)
@@ -448,14 +484,9 @@ world_run (World  *world,
       g_assert_cmpuint (still, <, 1000);
       world->now = MAX (world->now, next);
       deliver (world);
-      for (guint i = 0; i < world->sites->len; i++)
-        {
-          Site *site = g_ptr_array_index (world->sites, i);
-
-          if (site->endpoint != NULL && sqx_endpoint_next_timeout (site->endpoint) <= world->now)
-            sqx_endpoint_handle_timeout (site->endpoint, world->now);
-        }
+      meet_deadlines (world);
       world_flush (world);
+      check_progress (world);
     }
   world->now = end;
 }

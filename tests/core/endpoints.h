@@ -42,6 +42,8 @@ struct Site
   GPtrArray    *talks;     /* owned Talk */
   GPtrArray    *accepted;  /* Talk of peers that opened a connection */
   guint64       sent, sent_bytes;
+  guint64       sent_before; /* its deadline came */
+  gboolean      expired;     /* it did, and the site is to show that something came of it */
   guint64       polled;    /* connections that sqx_endpoint_poll_conn() gave */
   sqx_trust     trust;     /* what judge says */
   guint         judged;    /* how often it was asked … */
@@ -61,6 +63,10 @@ typedef struct
 
 /* TRUE: @flight takes part in the network as usual, maybe changed; FALSE: it is gone. */
 typedef gboolean (*WorldFilter) (World *world, Flight *flight, gpointer data);
+/* A program took @message; TRUE: it is answered, or will be, and nothing else is done with it. */
+typedef gboolean (*WorldTaken)  (Talk *talk, const sqx_message *message, gpointer data);
+/* A program was told something, which is counted after this. */
+typedef void     (*WorldTold)   (Talk *talk, const sqx_event *event, gpointer data);
 
 struct World
 {
@@ -71,6 +77,9 @@ struct World
   guint64     next_id;
   WorldFilter filter;
   gpointer    filter_data;
+  WorldTaken  taken;
+  WorldTold   told;
+  gpointer    program_data; /* of these two */
 };
 
 World *world_new      (void);
