@@ -27,10 +27,13 @@ typedef union
 
 static sim_account *payer;
 
-void
+sim_account *
 sim_alloc_pay (sim_account *account)
 {
+  sim_account *before = payer;
+
   payer = account;
+  return before;
 }
 
 uint64_t

@@ -56,6 +56,7 @@ typedef struct
 
 /* Who pays for what is allocated now; NULL: nobody. A block that is freed or grown later is
  * taken off the account that paid for it. */
-void     sim_alloc_pay    (sim_account *account);
+/* Returns who paid until now. */
+sim_account *sim_alloc_pay (sim_account *account);
 /* What @size bytes are counted as: with the allocator's own overhead. */
 uint64_t sim_alloc_charge (size_t size);

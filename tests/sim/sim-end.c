@@ -3,7 +3,7 @@
  * One side of a connection, and the driver that wakes it: what a program's main loop does.
  */
 
-#include "sim.h"
+#include "sim-host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,10 @@ static void pump (sim_world *world, void *data, uint64_t life);
 void
 sim_end_enter (sim_end *end)
 {
-  sim_alloc_pay (&end->account);
+  if (end->host != NULL)
+    sim_host_enter (end->host);
+  else
+    sim_alloc_pay (&end->account);
 }
 
 void
@@ -59,6 +62,7 @@ add_end (sim_world *world)
   sim_habits_init (&end->program.habits);
   sim_rng_seed (&end->core_rng, world->seed, 100 + end->index);
   end->killed_at = SQX_TIME_NEVER;
+  end->lost_at = SQX_TIME_NEVER;
   return end;
 }
 
@@ -72,6 +76,12 @@ sim_world_add_pair (sim_world *world,
   (*a)->peer = *b;
   (*b)->peer = *a;
   (*a)->config.instance = (*b)->config.instance = world->n_ends / 2;
+  if (world->secure)
+    {
+      sim_host *host = sim_world_add_host (world);
+
+      sim_world_link (world, host, sim_world_add_host (world), a, b);
+    }
 }
 
 bool
@@ -86,16 +96,17 @@ sim_end_agrees (const sim_end *end)
 }
 
 void
-sim_end_open (sim_end *end)
+sim_end_prepare (sim_end *end)
 {
   sim_world *world = end->world;
 
   sim_wire_reset (&end->wire);
   end->wire.any = false;
   sim_wire_forget_receiver (&end->peer->wire);
-  end->account = (sim_account) { 0 };
   end->pump_due = false;
-  end->closed = false;
+  end->closed = end->asks = end->was_connected = false;
+  end->lost_at = SQX_TIME_NEVER;
+  end->opened_at = world->now;
   end->closed_error = SQX_OK;
   end->killed_at = SQX_TIME_NEVER;
   end->last_accepted = world->now;
@@ -104,6 +115,20 @@ sim_end_open (sim_end *end)
   end->quiet_packets = 0;
   end->timer_at = SQX_TIME_NEVER;
   end->peer_known = false;
+}
+
+void
+sim_end_open (sim_end *end)
+{
+  sim_world *world = end->world;
+
+  if (end->host != NULL)
+    {
+      sim_host_open_end (end);
+      return;
+    }
+  sim_end_prepare (end);
+  end->account = (sim_account) { 0 };
   sim_end_enter (end);
   end->conn = sqx_conn_new (&end->config, world->now);
   sim_end_leave ();
@@ -128,11 +153,12 @@ drop_inbox (sim_end *end)
 }
 
 void
-sim_end_kill (sim_end *end)
+sim_end_drop (sim_end *end)
 {
   sim_world *world = end->world;
 
   drop_inbox (end);
+  end->pending = false;
   if (end->conn == NULL)
     return;
   SIM_TRACE (world, end, "is gone");
@@ -142,13 +168,26 @@ sim_end_kill (sim_end *end)
   sim_end_leave ();
   end->conn = NULL;
   end->killed_at = world->now;
-  if (end->account.current != 0 || end->account.blocks != 0)
-    sim_fail (world, "%c%u leaks %llu bytes in %llu blocks", (int) ('A' + end->index), end->life,
-              (unsigned long long) end->account.current, (unsigned long long) end->account.blocks);
   for (size_t i = 0; i < world->message_count; i++)
     if (world->messages[i]->from == end && world->messages[i]->references != 0)
       sim_fail (world, "payload of message %zu was referenced %u times too often", i,
                 world->messages[i]->references);
+}
+
+void
+sim_end_kill (sim_end *end)
+{
+  sim_world *world = end->world;
+
+  if (end->host != NULL)
+    {
+      sim_host_kill (end->host);
+      return;
+    }
+  sim_end_drop (end);
+  if (end->account.current != 0 || end->account.blocks != 0)
+    sim_fail (world, "%c%u leaks %llu bytes in %llu blocks", (int) ('A' + end->index), end->life,
+              (unsigned long long) end->account.current, (unsigned long long) end->account.blocks);
 }
 
 void
@@ -165,6 +204,11 @@ sim_end_restart (sim_end *end)
 void
 sim_end_ready (sim_end *end)
 {
+  if (end->host != NULL)
+    {
+      sim_host_ready (end->host);
+      return;
+    }
   if (end->pump_due || end->conn == NULL)
     return;
   end->pump_due = true;
@@ -236,8 +280,8 @@ sim_end_arrive (sim_end    *end,
 }
 
 /* The core began a new session: nothing of the old one may come any more. */
-static void
-look_for_restart (sim_end *end)
+void
+sim_end_look_for_restart (sim_end *end)
 {
   sim_world *world = end->world;
   uint32_t incarnation = sqx_conn_incarnation (end->conn);
@@ -246,7 +290,8 @@ look_for_restart (sim_end *end)
     return;
   if (incarnation != end->incarnation + 1)
     sim_fail (world, "the incarnation jumps from %u to %u", end->incarnation, incarnation);
-  if (!world->restarts && !world->weak)
+  /* Who never heard the peer cannot know whether it ever had the session. */
+  if (!world->restarts && !world->weak && (end->host == NULL || end->accepted > 0))
     sim_fail (world, "%c sees a restart that never was", (int) ('A' + end->index));
   SIM_TRACE (world, end, "learns that its peer restarted");
   end->incarnation = incarnation;
@@ -263,6 +308,20 @@ look_for_restart (sim_end *end)
           && message->receiver_life == end->life)
         message->stale = true;
     }
+}
+
+void
+sim_end_took (sim_end          *end,
+              const sim_packet *packet)
+{
+  end->last_accepted = end->world->now;
+  end->first_unreachable = SQX_TIME_NEVER;
+  end->accepted++;
+  end->peer_known = true;
+  end->peer_life = packet->from_life;
+  end->peer_incarnation = packet->from_incarnation;
+  end->quiet_packets = 0;
+  sim_wire_accepted (end, packet);
 }
 
 static void
@@ -284,19 +343,12 @@ read_datagram (sim_end    *end,
   sim_end_leave ();
   sqx_conn_statistics (end->conn, &after);
   free (copy);
-  look_for_restart (end);
+  sim_end_look_for_restart (end);
   if (after.packets_received != before.packets_received)
     {
       if (packet->to != end && !packet->tampered)
         sim_fail (world, "%c takes a datagram of another instance", (int) ('A' + end->index));
-      end->last_accepted = world->now;
-      end->first_unreachable = SQX_TIME_NEVER;
-      end->accepted++;
-      end->peer_known = true;
-      end->peer_life = packet->from_life;
-      end->peer_incarnation = packet->from_incarnation;
-      end->quiet_packets = 0;
-      sim_wire_accepted (end, packet);
+      sim_end_took (end, packet);
     }
   else
     SIM_TRACE (world, end, "  not accepted");
@@ -352,9 +404,9 @@ handle_timeout (sim_end *end)
 }
 
 /* Bytes sent in the last ten to twenty seconds. */
-static void
-note_sent (sim_end *end,
-           size_t   size)
+void
+sim_end_note_sent (sim_end *end,
+                   size_t   size)
 {
   uint64_t now = end->world->now;
 
@@ -365,6 +417,8 @@ note_sent (sim_end *end,
       end->lately = now;
     }
   end->sent_lately += size;
+  if (now != end->last_accepted && now != end->last_wish)
+    end->quiet_packets++;
 }
 
 /* How many datagrams went out. */
@@ -397,9 +451,7 @@ transmit (sim_end *end)
         sim_fail (world, "%c: a storm of datagrams at one instant", (int) ('A' + end->index));
       world->hash = sim_hash_bytes (world->hash, buffer, size);
       world->datagrams++;
-      note_sent (end, size);
-      if (world->now != end->last_accepted && world->now != end->last_wish)
-        end->quiet_packets++;
+      sim_end_note_sent (end, size);
       if (world->trace)
         sim_wire_trace (world, end, "sends", buffer, size);
       sim_wire_sent (end, buffer, size, &notes);
@@ -415,8 +467,8 @@ transmit (sim_end *end)
   return count;
 }
 
-static uint32_t
-fetch_events (sim_end *end)
+uint32_t
+sim_end_events (sim_end *end)
 {
   uint32_t count = 0;
   sqx_event event;
@@ -512,7 +564,7 @@ pump (sim_world *world,
   output = transmit (end);
   if (end->conn == NULL || end->life != life)
     return;
-  output += fetch_events (end);
+  output += sim_end_events (end);
   if (fired && output == 0 && sqx_conn_next_timeout (end->conn) <= world->now)
     sim_fail (world, "%c: after handle_timeout (next_timeout ()) there is neither output nor a "
               "later deadline", (int) ('A' + end->index));

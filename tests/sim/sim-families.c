@@ -265,7 +265,7 @@ run_kill (sim_world *world)
   uint64_t delay = sim_rng_scale (rng, 100, 100 * SIM_MS);
   sim_end *ends[2];
 
-  world->restarts = true;
+  world->restarts = world->mortal = true;
   world->trigger = kill_one;
   world->trigger_at = 1 + (world->seed - 1) % 150;
   plain_pair (world, ends, delay);
@@ -417,7 +417,8 @@ run_last_words (sim_world *world)
   plain_pair (world, ends, sim_rng_scale (rng, 0, 300 * SIM_MS));
   world->heal_at = world->start;
   open_both (ends);
-  if (sim_rng_chance (rng, 5000))
+  /* Without a link nothing begins. */
+  if (sim_rng_chance (rng, 5000) || world->secure)
     sim_world_run_until (world, world->now + 2 * SIM_SEC);
   for (uint64_t i = 0; i < count; i++)
     sim_program_send (ends[0], 0, sim_rng_below (rng, 900), SQX_MESSAGE_FINAL);
@@ -476,7 +477,9 @@ run_flipped_bits (sim_world *world)
   sim_rng *rng = &world->rng;
   sim_end *ends[2];
 
-  world->weak = world->close_after = true;
+  /* Of encrypted packets no flipped bit gets through, so everything else holds. */
+  world->weak = !world->secure;
+  world->close_after = true;
   sim_random_channels (world);
   plain_pair (world, ends, 0);
   world->heal_at = world->start + sim_rng_scale (rng, SIM_MS, 20 * SIM_SEC);

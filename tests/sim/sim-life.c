@@ -255,6 +255,11 @@ sim_program_is_done (const sim_end *end)
 {
   const sim_program *program = &end->program;
 
+  if (end->host != NULL && end->conn != NULL
+      && (sqx_conn_state (end->conn) == SQX_STATE_CONNECTING
+          || sqx_conn_state (end->conn) == SQX_STATE_RECONNECTING))
+    return false;
+
   return end->conn == NULL
          || (program->left == 0 && program->open == 0 && program->owed == 0
              && program->datagrams_left == 0 && (!program->close_called || end->closed));

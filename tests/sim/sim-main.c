@@ -53,6 +53,17 @@ print_replay (const char *scenario,
           (unsigned long long) seed);
 }
 
+static const sim_scenario *
+find_scenario (const char *name)
+{
+  for (const sim_scenario *const *set = sim_all_scenarios; *set != NULL; set++)
+    for (const sim_scenario *it = *set; it->name != NULL; it++)
+      if (strcmp (it->name, name) == 0)
+        return it;
+  fprintf (stderr, "%s: there is no scenario \"%s\"; --list names them\n", program_name, name);
+  exit (2);
+}
+
 bool
 sim_scenario_run (const sim_scenario *scenario,
                   uint64_t            seed,
@@ -73,7 +84,7 @@ sim_scenario_run (const sim_scenario *scenario,
       fflush (stdout);
       return false;
     }
-  scenario->run (world);
+  (scenario->secure ? find_scenario (scenario->name + 7) : scenario)->run (world);
   *result = *world;
   sim_world_free (world);
   return true;
@@ -247,17 +258,6 @@ run_scenario (const sim_scenario *scenario,
   total->replies += sum.replies;
   total->datagrams += sum.datagrams;
   return good;
-}
-
-static const sim_scenario *
-find_scenario (const char *name)
-{
-  for (const sim_scenario *const *set = sim_all_scenarios; *set != NULL; set++)
-    for (const sim_scenario *it = *set; it->name != NULL; it++)
-      if (strcmp (it->name, name) == 0)
-        return it;
-  fprintf (stderr, "%s: there is no scenario \"%s\"; --list names them\n", program_name, name);
-  exit (2);
 }
 
 static unsigned

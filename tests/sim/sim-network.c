@@ -35,13 +35,16 @@ make_packet (sim_end          *to,
              size_t            size,
              const sim_packet *notes)
 {
-  sim_packet *packet = malloc (sizeof *packet + size);
+  sim_packet *packet = malloc (sizeof *packet + size + notes->frames_size);
 
   *packet = *notes;
   packet->to = to;
   packet->references = 1;
   packet->size = size;
   memcpy (packet->bytes, bytes, size);
+  packet->frames = packet->bytes + size;
+  if (notes->frames_size > 0)
+    memcpy (packet->bytes + size, notes->frames, notes->frames_size);
   return packet;
 }
 

@@ -4,7 +4,7 @@
  * what the other one did.
  */
 
-#include "sim.h"
+#include "sim-host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +262,13 @@ sim_oracle_ended (sim_end        *end,
             (unsigned long long) asked->id, sqx_end_reason_string (reason), asked->received);
 }
 
+/* A link was lost, and nobody brought another one in time. */
+static bool
+waited_long_enough (const sim_end *end)
+{
+  return end->lost_at != SQX_TIME_NEVER && end->world->now - end->lost_at >= end->persist;
+}
+
 static uint64_t
 idle_timeout (const sim_end *end)
 {
@@ -286,24 +293,33 @@ failure_is_true (const sim_end *end,
     case SQX_ERR_CLOSED:
       return end->program.close_called;
     case SQX_ERR_TIMED_OUT:
+      if (end->host != NULL
+          && (waited_long_enough (end)
+              || (end->accepted == 0 && world->now - end->opened_at >= SQX_HANDSHAKE_DEFAULT)))
+        return true;
       return idle_timeout (end) != SQX_TIME_NEVER
              && world->now - end->last_accepted >= idle_timeout (end);
     case SQX_ERR_UNREACHABLE:
+      if (end->host != NULL && waited_long_enough (end))
+        return true;
       return end->first_unreachable != SQX_TIME_NEVER
              && world->now - end->first_unreachable >= end->config.unreachable_timeout;
     case SQX_ERR_PEER_CLOSED:
       return peer->program.close_called;
     case SQX_ERR_APPLICATION_MISMATCH:
       return strcmp (end->application, peer->application) != 0;
-    case SQX_ERR_PROTOCOL:
     case SQX_ERR_SESSION_LOST:
+      /* The peer has forgotten it, or never had it. */
+      return end->host != NULL && (!sim_end_is_linked (end) || waited_long_enough (end));
+    case SQX_ERR_REFUSED:
+      return end->host != NULL && (peer->closed || !sim_end_is_linked (end));
+    case SQX_ERR_PROTOCOL:
     case SQX_OK:
     case SQX_ERR_NO_MEMORY:
     case SQX_ERR_INVALID:
     case SQX_ERR_TOO_LARGE:
     case SQX_ERR_QUEUE_FULL:
     case SQX_ERR_ALREADY_ANSWERED:
-    case SQX_ERR_REFUSED:
     case SQX_ERR_UNTRUSTED:
     case SQX_ERR_VERSION:
       break;
@@ -316,7 +332,8 @@ sim_oracle_failed (sim_end     *end,
                    sim_message *asked,
                    sqx_result   error)
 {
-  if (error == SQX_ERR_SESSION_LOST ? asked->doomed || end->world->weak
+  if (error == SQX_ERR_SESSION_LOST
+        ? asked->doomed || end->world->weak || failure_is_true (end, error)
       : error == SQX_ERR_TOO_LARGE  ? end->world->weak /* a flipped limit */
                                       || asked->size > end->peer->config.max_message_size
                                     : failure_is_true (end, error))
@@ -390,7 +407,8 @@ is_no_longer_open (const sim_end *end)
 {
   sqx_state state = sqx_conn_state (end->conn);
 
-  return state != SQX_STATE_CONNECTING && state != SQX_STATE_CONNECTED;
+  return state != SQX_STATE_CONNECTING && state != SQX_STATE_CONNECTED
+         && state != SQX_STATE_RECONNECTING;
 }
 
 void
@@ -498,15 +516,14 @@ sim_oracle_remember (sim_end *end)
     end->records = records;
 }
 
-void
-sim_oracle_memory (sim_end *end)
+uint64_t
+sim_oracle_memory_bound (sim_end *end)
 {
-  sqx_statistics statistics;
   uint64_t held = sqx_conn_received_bytes_held (end->conn);
+  sqx_statistics statistics;
   uint64_t bound;
 
   sim_oracle_remember (end);
-
   sqx_conn_statistics (end->conn, &statistics);
   bound = statistics.byte_window + SQX_EARLY_BYTES + MEMORY_CONSTANT
           + end->records * MEMORY_RECORD;
@@ -516,32 +533,59 @@ sim_oracle_memory (sim_end *end)
   /* Unconfirmed datagrams that the program has not fetched. */
   if (end->peer->program.habits.datagrams > 0)
     bound += SQX_DATAGRAM_QUEUE * (uint64_t) end->config.max_datagram_size;
-  if (!end->world->weak && end->account.peak > bound)
-    sim_fail (end->world, "%c holds %llu bytes, %llu are allowed (window %llu, %llu records)",
-              (int) ('A' + end->index), (unsigned long long) end->account.peak,
-              (unsigned long long) bound, (unsigned long long) statistics.byte_window,
-              (unsigned long long) end->records);
-  if (end->account.peak > end->highest)
-    end->highest = end->account.peak;
-  end->account.peak = end->account.current;
   end->records = 0;
   sim_oracle_remember (end);
   if (held > statistics.byte_window + SQX_EARLY_BYTES)
     sim_fail (end->world, "%llu received bytes are held, the window is %llu",
               (unsigned long long) held, (unsigned long long) statistics.byte_window);
+  return bound;
+}
+
+static void
+check_peak (sim_end  *end,
+            uint64_t  bound)
+{
+  if (!end->world->weak && end->account.peak > bound)
+    sim_fail (end->world, "%c holds %llu bytes, %llu are allowed", (int) ('A' + end->index),
+              (unsigned long long) end->account.peak, (unsigned long long) bound);
+  if (end->account.peak > end->highest)
+    end->highest = end->account.peak;
+  end->account.peak = end->account.current;
+}
+
+void
+sim_oracle_memory (sim_end *end)
+{
+  check_peak (end, sim_oracle_memory_bound (end));
+}
+
+/* An endpoint without connections: its tables, and some handshakes that are not finished. */
+#define MEMORY_HOST UINT64_C (65536)
+
+void
+sim_oracle_host_memory (sim_host *host)
+{
+  uint64_t bound = MEMORY_HOST;
+
+  for (uint32_t i = 0; i < host->n_ends; i++)
+    if (host->ends[i]->conn != NULL)
+      bound += sim_oracle_memory_bound (host->ends[i]);
+  check_peak (host->ends[0], bound);
 }
 
 static void
 check_rest (sim_end *end)
 {
   sim_world *world = end->world;
-  uint64_t next = sqx_conn_next_timeout (end->conn);
+  uint64_t next = end->host != NULL ? sqx_endpoint_next_timeout (end->host->endpoint)
+                                    : sqx_conn_next_timeout (end->conn);
   int name = (int) ('A' + end->index);
 
   if (end->closed && sqx_conn_state (end->conn) != SQX_STATE_CLOSED)
     sim_fail (world, "%c is closed and its state is \"%s\" for ever", name,
               sqx_state_string (sqx_conn_state (end->conn)));
-  if (next != SQX_TIME_NEVER && (end->closed || !end->config.keepalive_always))
+  if (next != SQX_TIME_NEVER && (end->closed || !end->config.keepalive_always)
+      && (end->host == NULL || end->host->n_ends == 1))
     sim_fail (world, "%c has nothing to do and a deadline in %lld us", name,
               (long long) (next - world->now));
   if (sqx_conn_is_busy (end->conn))

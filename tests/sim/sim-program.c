@@ -3,7 +3,7 @@
  * The program above an end: what it starts, how it reads, and how it answers.
  */
 
-#include "sim.h"
+#include "sim-host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -642,9 +642,12 @@ sim_program_event (sim_end   *end,
   switch (event->type)
     {
     case SQX_EVENT_CONNECTED:
-      if (end->program.told_connected)
+      /* The peer may bring another link before this side knows that it needs one. */
+      if (end->program.told_connected && end->host == NULL)
         sim_fail (world, "CONNECTED comes twice");
       end->program.told_connected = true;
+      end->was_connected = true;
+      end->lost_at = SQX_TIME_NEVER;
       break;
     case SQX_EVENT_MESSAGE:
       message_waits (end, event->channel);
@@ -679,7 +682,9 @@ sim_program_event (sim_end   *end,
     case SQX_EVENT_AUTHORIZE:
     case SQX_EVENT_RECONNECTING:
     case SQX_EVENT_MOVED:
-      sim_fail (world, "a plain connection gives event %d", event->type);
+      if (end->host == NULL)
+        sim_fail (world, "a plain connection gives event %d", event->type);
+      sim_host_event (end, event);
       break;
     }
 }

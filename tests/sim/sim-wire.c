@@ -4,7 +4,9 @@
  * message got, what the message cost, and how much credit there was for it.
  */
 
-#include "sim.h"
+#include "sim-host.h"
+
+#include "seqex/core/sqx-conn-private.h"
 
 #include "seqex/core/sqx-hello.h"
 #include "seqex/core/sqx-wire.h"
@@ -22,6 +24,7 @@ sim_wire_reset (sim_wire *wire)
   /* Packet numbers go on in a new session of the same connection. */
   wire->any = old.any;
   wire->last_number = old.last_number;
+  wire->link = old.link;
   wire->skips = old.skips;
   for (uint32_t i = 0; i < SIM_CHANNELS; i++)
     {
@@ -354,10 +357,11 @@ see_frame (sim_end         *end,
 /* Numbers grow by one, but for one left out now and then. */
 static void
 see_number (sim_end  *end,
-            uint32_t  number)
+            uint64_t  number)
 {
   sim_wire *wire = &end->wire;
-  uint32_t step = number - wire->last_number;
+  uint64_t step = end->host != NULL ? number - wire->last_number
+                                    : (uint32_t) (number - wire->last_number);
 
   if (wire->any && step == 2)
     {
@@ -368,7 +372,8 @@ see_number (sim_end  *end,
       wire->skips++;
     }
   else if (wire->any && step != 1)
-    sim_fail (end->world, "packet number %u after %u", number, wire->last_number);
+    sim_fail (end->world, "packet number %llu after %llu", (unsigned long long) number,
+              (unsigned long long) wire->last_number);
   else if (++wire->since_skip > SQX_SKIP_MIN + SQX_SKIP_SPREAD + 2)
     sim_fail (end->world, "no packet number skipped within %llu packets",
               (unsigned long long) wire->since_skip);
@@ -388,19 +393,14 @@ sim_wire_forget_receiver (sim_wire *wire)
       }
 }
 
-void
-sim_wire_sent (sim_end       *end,
-               const uint8_t *bytes,
-               size_t         size,
-               sim_packet    *notes)
+static void
+see_frames (sim_end    *end,
+            size_t      size,
+            sim_packet *notes)
 {
-  sqx_plain_header header;
-  sqx_reader reader = { bytes + SQX_PLAIN_HEADER, bytes + size };
+  sqx_reader reader = { notes->frames, notes->frames + notes->frames_size };
   sqx_frame frame;
 
-  if (!sqx_decode_plain (bytes, size, &header) || header.instance != end->config.instance)
-    sim_fail (end->world, "a datagram goes out that is not PLAIN");
-  see_number (end, header.number);
   notes->from_life = end->life;
   notes->from_incarnation = end->incarnation;
   if (end->world->weak)
@@ -418,11 +418,61 @@ sim_wire_sent (sim_end       *end,
     }
 }
 
+void
+sim_wire_sent (sim_end       *end,
+               const uint8_t *bytes,
+               size_t         size,
+               sim_packet    *notes)
+{
+  sqx_plain_header header;
+
+  if (!sqx_decode_plain (bytes, size, &header) || header.instance != end->config.instance)
+    sim_fail (end->world, "a datagram goes out that is not PLAIN");
+  see_number (end, header.number);
+  notes->frames = bytes + SQX_PLAIN_HEADER;
+  notes->frames_size = size - SQX_PLAIN_HEADER;
+  see_frames (end, size, notes);
+}
+
+/* HELLO came by the handshake. */
+static void
+learn_peer (sim_end *end)
+{
+  sim_wire *wire = &end->wire;
+  sqx_config config = end->peer->config;
+
+  if (wire->hello_known)
+    return;
+  sqx_config_fill (&config);
+  wire->hello_known = true;
+  wire->limit_bytes = config.byte_window;
+  wire->limit_exchanges = config.exchange_credit;
+  wire->limit_datagram = config.max_datagram_size > SQX_DATAGRAM_DEFAULT
+                           ? config.max_datagram_size : SQX_DATAGRAM_DEFAULT;
+}
+
+void
+sim_wire_sent_data (sim_end       *end,
+                    uint64_t       number,
+                    const uint8_t *bytes,
+                    size_t         size,
+                    sim_packet    *notes)
+{
+  uint64_t link = end->conn->secure->generation << 32 | end->conn->secure->peer_id;
+
+  if (end->wire.link != link)
+    end->wire.any = false;
+  end->wire.link = link;
+  learn_peer (end);
+  see_number (end, number);
+  see_frames (end, size, notes);
+}
+
 static void
 cancels_arrive (sim_end          *end,
                 const sim_packet *packet)
 {
-  sqx_reader reader = { packet->bytes + SQX_PLAIN_HEADER, packet->bytes + packet->size };
+  sqx_reader reader = { packet->frames, packet->frames + packet->frames_size };
   sqx_frame frame;
 
   while (reader.at < reader.end && sqx_decode_frame (&reader, &frame))
@@ -548,6 +598,36 @@ sim_wire_trace (sim_world     *world,
     }
   sim_trace (world, end, "%s %u (%zu bytes, %08x to %08x):", verb, header.number, size,
              header.source_epoch, header.destination_epoch);
+  printf ("                    ");
+  while (reader.at < reader.end && sqx_decode_frame (&reader, &frame))
+    print_frame (&frame);
+  putchar ('\n');
+}
+
+void
+sim_wire_trace_data (sim_world     *world,
+                     const sim_end *end,
+                     const char    *verb,
+                     const uint8_t *bytes,
+                     size_t         size,
+                     const uint8_t *frames,
+                     size_t         frames_size)
+{
+  static const char *const names[] = { "INIT", "ACCEPT", "CONFIRM", "RETRY", "DATA", "DATA'", "RESET",
+                                       "VERSION" };
+  bool known = size >= 9 && bytes[0] >= SQX_PACKET_INIT && bytes[0] < SQX_PACKET_INIT + 8;
+  sqx_reader reader = { frames, frames + frames_size };
+  sqx_frame frame;
+
+  if (!known)
+    {
+      sim_trace (world, end, "%s %zu bytes", verb, size);
+      return;
+    }
+  sim_trace (world, end, "%s %s (%zu bytes) %08x %08x", verb, names[bytes[0] - SQX_PACKET_INIT],
+             size, sqx_get_be32 (bytes + 1), sqx_get_be32 (bytes + 5));
+  if (frames_size == 0)
+    return;
   printf ("                    ");
   while (reader.at < reader.end && sqx_decode_frame (&reader, &frame))
     print_frame (&frame);

@@ -5,6 +5,7 @@
  *   world    the clock, a heap of events, a hash of all that happened       sim-world.c
  *   path     one direction of a network: what it does to a datagram         sim-network.c
  *   end      one side of a connection and the driver that wakes it          sim-end.c
+ *   host     an endpoint and the driver that wakes it; its ends are encrypted  sim-host.c
  *   wire     looks into the datagrams that an end sends                     sim-wire.c
  *   program  what uses the end: starts exchanges, answers, cancels          sim-program.c
  *   oracle   what must hold, judged from both sides at once                 sim-oracle.c
@@ -13,6 +14,7 @@
  */
 #pragma once
 
+#include "seqex/core/sqx-address.h"
 #include "seqex/core/sqx-limits.h"
 #include "seqex/core/sqx.h"
 
@@ -33,6 +35,7 @@
 
 typedef struct sim_world sim_world;
 typedef struct sim_end sim_end;
+typedef struct sim_host sim_host;
 typedef struct sim_message sim_message;
 typedef struct sim_packet sim_packet;
 
@@ -72,6 +75,10 @@ typedef struct
 struct sim_packet
 {
   sim_end *to;
+  bool     addressed;        /* it goes to whoever is at … */
+  sqx_address destination;
+  sqx_address source;
+  sim_end *from;             /* of DATA: which connection sent it */
   uint32_t from_life;
   uint32_t from_incarnation;
   uint32_t references;
@@ -81,6 +88,8 @@ struct sim_packet
   uint64_t credit_exchanges;
   bool     has_hello;
   uint32_t peer_datagram;    /* HELLO's largest datagram */
+  const uint8_t *frames;     /* in clear; sim_network_send() copies them */
+  size_t   frames_size;
   size_t   size;
   uint8_t  bytes[];
 };
@@ -115,7 +124,8 @@ typedef struct
 {
   sim_wire_channel channels[SIM_CHANNELS];
   bool     any;
-  uint32_t last_number;      /* of a packet */
+  uint64_t link;             /* encrypted: to which the packets belong */
+  uint64_t last_number;      /* of a packet */
   uint64_t since_skip;
   uint64_t skips;
   uint64_t begun_bytes;      /* cost of all messages begun */
@@ -311,6 +321,19 @@ struct sim_end
   sqx_result    closed_error;
   uint64_t      closed_at;
   uint64_t      killed_at;      /* SQX_TIME_NEVER: lives */
+
+  /* Of an encrypted connection only. */
+  sim_host     *host;           /* NULL: PLAIN, with a driver of its own */
+  bool          dials;
+  bool          expects;        /* … the peer's key, so by IK */
+  bool          pending;        /* waits for the peer to dial */
+  bool          was_connected;
+  bool          asks;           /* the program thinks about whom to trust */
+  uint64_t      persist;        /* 0: a lost link is the end */
+  uint64_t      opened_at;
+  uint64_t      lost_at;        /* SQX_TIME_NEVER: not reconnecting */
+  uint64_t      link_losses;
+  uint64_t      moves;          /* MOVED came */
 };
 
 /* The world ----------------------------------------------------------------------------- */
@@ -363,6 +386,12 @@ struct sim_world
   bool         restarts;      /* some program dies or comes back */
   bool         close_after;   /* close all in the end, and look at that too */
   bool         closing;
+  bool         secure;        /* its ends are encrypted */
+  bool         mortal;        /* nobody waits for a peer to come back */
+  sim_rng      secure_rng;    /* what only an encrypted world draws */
+  sim_host    *hosts[SIM_ENDS];
+  uint32_t     n_hosts;
+  uint64_t     link_losses;
 
   uint64_t     packets;       /* sent by all */
   uint64_t     trigger_at;    /* after so many packets … */
@@ -412,6 +441,8 @@ void       sim_world_add_pair (sim_world *world, sim_end **a, sim_end **b);
 void       sim_end_open   (sim_end *end);
 /* The process goes away without a word; its messages with it. */
 void       sim_end_kill   (sim_end *end);
+/* The connection alone goes. */
+void       sim_end_drop   (sim_end *end);
 void       sim_end_restart (sim_end *end);
 /* Wakes the driver in this instant. */
 void       sim_end_ready  (sim_end *end);
@@ -422,16 +453,30 @@ bool       sim_end_agrees (const sim_end *end);
 void       sim_end_enter  (sim_end *end);
 void       sim_end_leave  (void);
 
+/* The steps of a driver, for those that have another one. */
+void       sim_end_note_sent (sim_end *end, size_t size);
+uint32_t   sim_end_events  (sim_end *end);
+void       sim_end_took    (sim_end *end, const sim_packet *packet);
+void       sim_end_look_for_restart (sim_end *end);
+void       sim_end_prepare (sim_end *end);
+
 /* sim-wire.c */
 void       sim_wire_reset  (sim_wire *wire);
 void       sim_wire_forget_receiver (sim_wire *wire);
 /* Looks at a datagram before it goes out, and fills in what its receiver's books need. */
 void       sim_wire_sent   (sim_end *end, const uint8_t *bytes, size_t size, sim_packet *notes);
+/* The same for DATA with packet number @number, of which notes->frames are known. */
+void       sim_wire_sent_data (sim_end *end, uint64_t number, const uint8_t *bytes, size_t size,
+                               sim_packet *notes);
 /* The core took a datagram. */
 void       sim_wire_accepted (sim_end *end, const sim_packet *packet);
 sim_entry *sim_wire_entry  (sim_end *sender, uint32_t channel, uint64_t number);
 void       sim_wire_trace  (sim_world *world, const sim_end *end, const char *verb,
                             const uint8_t *bytes, size_t size);
+/* The same for any packet but PLAIN, of which the frames may be known. */
+void       sim_wire_trace_data (sim_world *world, const sim_end *end, const char *verb,
+                                const uint8_t *bytes, size_t size, const uint8_t *frames,
+                                size_t frames_size);
 
 /* sim-program.c */
 void       sim_program_event  (sim_end *end, sqx_event *event);
@@ -480,6 +525,9 @@ void       sim_oracle_restarted (sim_end *end);
 void       sim_oracle_send_error (sim_end *end, const sim_message *message, sqx_result result);
 void       sim_oracle_answer_error (sim_end *end, const sim_message *asked, sqx_result result);
 void       sim_oracle_memory    (sim_end *end);
+/* What @end may hold, by what it was seen to do; begins to look anew. */
+uint64_t   sim_oracle_memory_bound (sim_end *end);
+void       sim_oracle_host_memory (sim_host *host);
 /* Notes how many messages the core has to remember. */
 void       sim_oracle_remember  (sim_end *end);
 void       sim_oracle_at_rest   (sim_world *world);
@@ -494,12 +542,14 @@ typedef struct
   uint64_t    seeds;       /* in the short form of the suite */
   uint64_t    long_seeds;  /* in the long form */
   const char *shows;       /* promises */
+  bool        secure;      /* its name is "secure-" and that of the same over PLAIN */
 } sim_scenario;
 
 extern const sim_scenario sim_scenarios_random[];
 extern const sim_scenario sim_scenarios_families[];
 extern const sim_scenario sim_scenarios_attacks[];
 extern const sim_scenario sim_scenarios_costs[];
+extern const sim_scenario sim_scenarios_secure[];
 extern const sim_scenario *const sim_all_scenarios[];
 
 /* sim-random.c: what random worlds are made of. */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The worlds of sim-random.c and sim-families.c with encrypted links, and what only these have.
+ */
+
+#include "sim-host.h"
+
+const sim_scenario sim_scenarios_secure[] = {
+  { "secure-random", NULL, 800, 60000, "E1 E2 E3 E4 L1, encrypted", true },
+  { "secure-burst", NULL, 8, 300, "L1, encrypted", true },
+  { "secure-three-trips", NULL, 10, 200, "L1, encrypted", true },
+  { "secure-capacity", NULL, 100, 8000, "L1 R7 E4, encrypted", true },
+  { "secure-wrap", NULL, 150, 10000, "E4, encrypted", true },
+  { "secure-restart", NULL, 300, 20000, "S8: an endpoint restarts at every packet", true },
+  { "secure-kill", NULL, 150, 6000, "L2, encrypted", true },
+  { "secure-slow-handler", NULL, 1, 20, "L3, encrypted", true },
+  { "secure-close", NULL, 200, 10000, "rule 14, encrypted", true },
+  { "secure-last-words", NULL, 40, 1000, "rule 14, encrypted", true },
+  { "secure-idle", NULL, 4, 100, "liveness, encrypted", true },
+  { "secure-flipped-bits", NULL, 200, 10000, "S1: no flipped bit gets through", true },
+  { NULL, NULL, 0, 0, NULL },
+};
