@@ -153,6 +153,20 @@ find_misplaced (sqx_conn        *conn,
   return NULL;
 }
 
+static sqx_result
+handle_ack (sqx_conn      *conn,
+            uint64_t       now,
+            const sqx_ack *ack)
+{
+  sqx_result result = sqx_link_handle_ack (&conn->link, now, ack);
+
+  if (result == SQX_ERR_PROTOCOL)
+    conn->session.violation = "acknowledgement of a packet that was never sent";
+  else if (conn->secure != NULL)
+    sqx_keys_acked (&conn->secure->keys, ack->largest);
+  return result;
+}
+
 static void
 handle_response (sqx_conn        *conn,
                  uint64_t         now,
@@ -195,8 +209,7 @@ handle_frame (sqx_conn        *conn,
       handle_hello (conn, now, frame);
       return SQX_OK;
     case SQX_FRAME_ACK:
-      conn->session.violation = "acknowledgement of a packet that was never sent";
-      return sqx_link_handle_ack (&conn->link, now, &frame->ack);
+      return handle_ack (conn, now, &frame->ack);
     case SQX_FRAME_CLOSE:
       sqx_conn_peer_closed (conn, now, frame->close.code, frame->close.reason, frame->close.size);
       return SQX_OK;

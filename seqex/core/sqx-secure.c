@@ -78,6 +78,7 @@ sqx_secure_drop_link (sqx_conn *conn,
   sqx_keys_clear (&secure->keys);
   sqx_endpoint_unroute (conn->attachment.endpoint, &conn->attachment.link);
   secure->linked = secure->proven = secure->ready = false;
+  secure->wanted_phase = 0;
 }
 
 void
@@ -182,6 +183,9 @@ sqx_conn_link_lost (sqx_conn  *conn,
 {
   sqx_secure *secure = conn->secure;
 
+  /* The last CLOSE could not be sealed. */
+  if (sqx_conn_is_over (conn))
+    return;
   if (secure == NULL || !secure->has_session || secure->persist == 0 || secure->asking ||
       conn->state >= SQX_STATE_FINISHING)
     {
@@ -343,8 +347,13 @@ void
 sqx_conn_update_keys (sqx_conn *conn,
                       uint64_t  now)
 {
-  if (conn->secure != NULL && conn->secure->linked && sqx_keys_update (&conn->secure->keys))
-    sqx_conn_settle (conn, now);
+  sqx_secure *secure = conn->secure;
+
+  /* Without a link the next one brings new keys. The peer's update is as good as an own one. */
+  if (secure == NULL || !secure->linked)
+    return;
+  secure->wanted_phase = secure->keys.send.phase + 1;
+  sqx_conn_settle (conn, now);
 }
 
 const sqx_address *

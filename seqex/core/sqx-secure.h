@@ -32,6 +32,7 @@ typedef struct
   bool       initiator;    /* of this link */
   bool       proven;       /* a packet of the peer authenticated on it: CONFIRM arrived */
   sqx_keys   keys;
+  uint64_t   wanted_phase; /* of the keys that seal: what the program asked for */
   sqx_cipher cipher;
   uint32_t   peer_id;
   sqx_path   path;

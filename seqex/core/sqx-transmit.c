@@ -96,7 +96,7 @@ begin_data (sqx_conn   *conn,
   };
 
   /* A new key is wanted now and then; as long as it cannot be had, the old one goes on. */
-  if (sqx_keys_due (&secure->keys))
+  if (secure->wanted_phase > secure->keys.send.phase || sqx_keys_due (&secure->keys))
     (void) sqx_keys_update (&secure->keys);
   header.phase = sqx_keys_phase (&secure->keys);
   packet->writer = (sqx_writer) { buffer, 0, capacity - SQX_TAG_SIZE };
