@@ -170,7 +170,7 @@ sqx_admission_answer_reset (sqx_endpoint      *endpoint,
   size_t reset_size = sqx_write_reset (reset, sizeof reset, data, size);
   sqx_answer *answer;
 
-  if (reset_size == 0 || reset_size >= size)
+  if (reset_size == 0)
     return;
   answer = begin_answer (endpoint, now, from, SQX_PACKET_RESET);
   if (answer == NULL)

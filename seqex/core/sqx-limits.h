@@ -96,7 +96,7 @@
 #define SQX_HALF_OPEN_LIFE        (10 * SQX_SECOND)
 #define SQX_COOKIE_LIFE           (60 * SQX_SECOND) /* of its secret; the one before is still accepted */
 #define SQX_ANSWER_RATE           1000u /* RETRY, VERSION and RESET a second, each, for a host … */
-#define SQX_ANSWER_BURST          100u /* … of which so many at once */
+#define SQX_ANSWER_BURST          1000u /* … of which so many at once */
 #define SQX_ANSWER_BUCKETS        1024u /* which hosts share */
 #define SQX_ANSWER_QUEUE          128u /* of them waiting to be sent */
 #define SQX_UNPROVEN_RATE         100u /* INIT a second that are read without a cookie … */

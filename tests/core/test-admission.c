@@ -311,6 +311,7 @@ test_limit (Two          *two,
       g_assert_cmpuint (sqx_endpoint_n_half_open (two->b->endpoint), ==, MIN (i + 1, 5));
     }
   g_assert_cmpuint (counters (two->b)->half_open_full, ==, 4);
+  g_assert_cmpuint (counters (two->b)->handshake_retried, ==, 4);
 }
 
 /* Cookies -------------------------------------------------------------------------------- */
@@ -414,7 +415,11 @@ test_version (Two          *two,
   g_assert_cmpuint (two->answers, ==, 1);
   g_assert_cmpmem (two->last, two->last_size, "\x0b\1\2\3\4\1", 6);
   for (guint i = 1; i < SQX_ANSWER_BURST + 10; i++)
-    offer (two, &two->a->address, init, sizeof init);
+    {
+      sqx_address from = world_address (1, 5000 + i);
+
+      offer (two, &from, init, sizeof init);
+    }
   g_assert_cmpuint (two->answers, ==, SQX_ANSWER_BURST);
   g_assert_cmpuint (counters (two->b)->answer_limited, ==, 10);
   /* Another host has answers of its own, and this one again after a while. */
@@ -459,6 +464,70 @@ test_reset (Two          *two,
   world_run (two->world, 3 * SQX_SECOND);
   g_assert_true (talk->closed);
   g_assert_cmpuint (talk->failed, ==, 1);
+}
+
+/* The same after the peer moved to another address. */
+static void
+test_reset_moved (Two          *two,
+                  gconstpointer data)
+{
+  Talk *talk;
+
+  open_both (two);
+  talk = site_connect (two->a, two->b, two->b);
+  world_run (two->world, SQX_SECOND);
+  two->b->address = world_address (20, 20);
+  talk_send (site_accepted (two->b, 0), 10);
+  world_run (two->world, 3 * SQX_SECOND);
+  g_assert_cmpuint (site_accepted (two->b, 0)->replies, ==, 1);
+  g_assert_true (sqx_address_equal (sqx_conn_address (talk->conn), &two->b->address));
+  talk_send (talk, 10);
+  world_run (two->world, 3 * SQX_SECOND);
+  g_assert_cmpuint (talk->replies, ==, 1);
+  site_close (two->b);
+  g_ptr_array_set_size (two->b->accepted, 0);
+  site_open (two->b, &two->config_b);
+  talk_send (talk, 10);
+  world_run (two->world, 3 * SQX_SECOND);
+  g_assert_true (talk->closed);
+}
+
+/* A thousand connections between two endpoints, which then cost nothing while they are idle. */
+static void
+test_many (Two          *two,
+           gconstpointer data)
+{
+  static Talk *talks[1000];
+  gint64 before;
+  guint64 sent, polled;
+
+  two->config_b.max_half_open = two->config_b.max_half_open_per_host = 1000;
+  open_both (two);
+  before = held;
+  for (guint i = 0; i < 1000; i++)
+    talks[i] = site_connect (two->a, two->b, i % 2 ? two->b : NULL);
+  world_run (two->world, 5 * SQX_SECOND);
+  for (guint round = 0; round < 3; round++)
+    {
+      for (guint i = 0; i < 1000; i++)
+        g_assert_cmpint (talk_send (talks[i], 100), ==, SQX_OK);
+      world_run (two->world, 5 * SQX_SECOND);
+    }
+  for (guint i = 0; i < 1000; i++)
+    g_assert_cmpuint (talks[i]->replies, ==, 3);
+  g_assert_cmpuint (two->b->accepted->len, ==, 1000);
+  g_assert_cmpuint (sqx_endpoint_n_half_open (two->b->endpoint), ==, 0);
+
+  world_run (two->world, 60 * SQX_SECOND);
+  g_test_message ("%" G_GINT64_FORMAT " bytes for each idle connection", (held - before) / 2000);
+  g_assert_cmpint (held - before, <, 2000 * 8192);
+  g_assert_cmpuint (sqx_endpoint_next_timeout (two->a->endpoint), ==, SQX_TIME_NEVER);
+  sent = two->a->sent + two->b->sent;
+  polled = two->a->polled + two->b->polled;
+  talk_send (talks[500], 10);
+  world_run (two->world, 60 * SQX_SECOND);
+  g_assert_cmpuint (two->a->sent + two->b->sent - sent, <, 10);
+  g_assert_cmpuint (two->a->polled + two->b->polled - polled, <, 20);
 }
 
 /* A forged RESET costs a packet, and no connection. */
@@ -562,7 +631,9 @@ main (int    argc,
   ADD ("repeated", test_repeated);
   ADD ("version", test_version);
   ADD ("reset", test_reset);
+  ADD ("reset-moved", test_reset_moved);
   ADD ("forged-reset", test_forged_reset);
+  ADD ("many", test_many);
   ADD ("noise", test_noise);
   ADD ("network-changed", test_network_changed);
   return g_test_run ();

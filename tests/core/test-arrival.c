@@ -8,7 +8,7 @@
 #include "endpoints.h"
 #include "fail-alloc.h"
 #include "sqx-endpoint-private.h"
-#include "sqx-wire-secure.h"
+#include "sqx-secure.h"
 
 typedef struct
 {
@@ -190,8 +190,11 @@ test_full (Two          *two,
   for (guint i = 0; i < 2; i++)
     {
       Talk *other = site_connect (two->a, two->b, i == 1 ? two->b : NULL);
+      guint64 sent = two->a->sent;
 
+      /* The first answer says it. */
       world_run (two->world, SQX_SECOND);
+      g_assert_cmpuint (two->a->sent, ==, sent + 1);
       g_assert_true (other->closed);
       g_assert_cmpint (other->closing.error, ==, SQX_ERR_REFUSED);
       g_assert_cmpuint (other->closing.code, ==, SQX_CLOSE_BUSY);
@@ -257,6 +260,53 @@ test_not_accepting (Two          *two,
   g_assert_cmpuint (two->b->sent, ==, 0);
   sqx_endpoint_set_accepts (two->b->endpoint, true);
   check_talk (two->world, site_connect (two->a, two->b, NULL), site_connect (two->b, two->a, NULL));
+}
+
+/* Who has peers of its own lets in only them. */
+static void
+test_not_accepting_others (Two          *two,
+                           gconstpointer data)
+{
+  Site *third = site_new (two->world, 3);
+  sqx_endpoint_config config;
+  Talk *talk;
+  guint64 sent;
+
+  two->config_b.accepts = false;
+  open_both (two);
+  site_config_secure (third, &config);
+  site_open (third, &config);
+  talk = site_connect (two->b, two->a, NULL);
+  world_run (two->world, SQX_SECOND);
+  g_assert_cmpuint (talk->connected, ==, 1);
+  sent = two->b->sent;
+  talk = site_connect (third, two->b, two->b);
+  world_run (two->world, 30 * SQX_SECOND);
+  g_assert_true (talk->closed);
+  g_assert_cmpuint (two->b->sent, ==, sent);
+  g_assert_cmpuint (sqx_endpoint_n_half_open (two->b->endpoint), ==, 0);
+}
+
+/* It changes its mind while a peer arrives. */
+static void
+test_accepting_no_more (Two          *two,
+                        gconstpointer data)
+{
+  open_both (two);
+  for (guint i = 0; i < 2; i++)
+    {
+      Talk *talk;
+
+      sqx_endpoint_set_accepts (two->b->endpoint, true);
+      talk = site_connect (two->a, two->b, i == 1 ? two->b : NULL);
+      world_run (two->world, 25 * SQX_MILLISECOND);
+      g_assert_cmpuint (sqx_endpoint_n_half_open (two->b->endpoint), ==, 1);
+      sqx_endpoint_set_accepts (two->b->endpoint, false);
+      world_run (two->world, 30 * SQX_SECOND);
+      g_assert_cmpuint (two->b->accepted->len, ==, 0);
+      g_assert_true (talk->closed);
+      g_assert_cmpuint (talk->closing.code, ==, SQX_CLOSE_BUSY);
+    }
 }
 
 /* The program is asked, and nothing but that question is heard of until it answers. */
@@ -414,37 +464,183 @@ test_no_memory (Two          *two,
       no_memory_once (n, ik);
 }
 
-/* DATA that overtakes CONFIRM is kept. */
-static gboolean
-late_confirm (World   *world,
-              Flight  *flight,
-              gpointer data)
-{
-  guint *n = data;
+/* A peer played by hand -------------------------------------------------------------------- */
 
-  if (flight->data[0] == SQX_PACKET_CONFIRM)
-    flight->at += 200 * SQX_MILLISECOND;
-  *n += flight->data[0] == SQX_PACKET_CONFIRM;
-  return TRUE;
+typedef struct
+{
+  Two          *two;
+  sqx_handshake handshake;
+  sqx_keys      keys;
+  guint64       number;
+  guint8        answer[2048]; /* the last one of b */
+  gsize         answer_size;
+  guint         answers;
+} Hand;
+
+static void
+hand_give (Hand         *hand,
+           const guint8 *data,
+           gsize         size)
+{
+  Two *two = hand->two;
+  g_autofree guint8 *copy = g_memdup2 (data, size);
+  sqx_address to;
+  size_t n;
+
+  sqx_endpoint_handle_datagram (two->b->endpoint, two->world->now, &two->a->address, copy, size);
+  while ((n = sqx_endpoint_poll_transmit (two->b->endpoint, two->world->now, &to, hand->answer,
+                                          sizeof hand->answer)) > 0)
+    {
+      hand->answer_size = n;
+      hand->answers++;
+    }
+  world_flush (two->world);
 }
 
+/* A DATA with PING. @break_it: that does not authenticate. */
+static void
+hand_data (Hand    *hand,
+           gsize    padding,
+           gboolean break_it)
+{
+  g_autofree guint8 *packet = g_malloc0 (2048);
+  sqx_writer writer = { packet, 0, 2048 - SQX_TAG_SIZE };
+  sqx_data_header header = { .destination_id = hand->handshake.peer_id,
+                             .number = (guint32) hand->number };
+
+  g_assert_true (sqx_write_data (&writer, &header));
+  g_assert_true (sqx_write_ping (&writer));
+  writer.size += padding;
+  g_assert_true (sqx_keys_seal (&hand->keys, hand->number++, packet, SQX_DATA_HEADER,
+                                packet + SQX_DATA_HEADER, writer.size - SQX_DATA_HEADER));
+  packet[writer.size] ^= break_it;
+  hand_give (hand, packet, writer.size + SQX_TAG_SIZE);
+}
+
+/* Gets as far as ACCEPT. */
+static void
+hand_begin (Hand    *hand,
+            Two     *two,
+            gboolean ik)
+{
+  const sqx_endpoint_config *config = &two->config_a;
+  sqx_handshake_params params = { .crypto = config->crypto, .secret_key = config->secret_key,
+                                  .random = config->connection.random,
+                                  .user_data = config->connection.user_data };
+  static const guint8 session_id[SQX_SESSION_ID_SIZE] = { 1, 2, 3 };
+  sqx_hello hello;
+
+  memset (hand, 0, sizeof *hand);
+  hand->two = two;
+  sqx_hello_of_config (&hello, &two->b->config.connection);
+  hello.byte_credit = 4 * hello.max_message_size;
+  sqx_hello_add_secure (&hello, config->crypto, 0, session_id, 0);
+  g_assert_true (sqx_handshake_start (&hand->handshake, &params, 77, ik ? site_key (two->b) : NULL,
+                                      &hello));
+  hand_give (hand, hand->handshake.packet, hand->handshake.packet_size);
+  g_assert_cmpuint (hand->answers, ==, 1);
+  g_assert_cmpuint (hand->answer[0], ==, SQX_PACKET_ACCEPT);
+  if (sqx_handshake_handle_answer (&hand->handshake, hand->answer, hand->answer_size) !=
+      SQX_HANDSHAKE_LEARNED)
+    return;
+  if (!ik)
+    g_assert_true (sqx_handshake_confirm (&hand->handshake, &hello));
+  g_assert_true (sqx_handshake_keys (&hand->handshake, &hand->keys));
+}
+
+static void
+hand_end (Hand *hand)
+{
+  sqx_keys_clear (&hand->keys);
+  sqx_handshake_clear (&hand->handshake);
+}
+
+static guint64
+received_by (Talk *talk)
+{
+  sqx_statistics statistics;
+
+  sqx_conn_statistics (talk->conn, &statistics);
+  return statistics.packets_received;
+}
+
+/* DATA that overtakes CONFIRM is kept: some of it, and no giants. */
 static void
 test_early_data (Two          *two,
                  gconstpointer data)
 {
-  Talk *talk;
-  guint confirms = 0;
+  Hand hand;
 
   open_both (two);
-  two->world->filter = late_confirm;
-  two->world->filter_data = &confirms;
-  talk = site_connect (two->a, two->b, NULL);
-  world_run (two->world, 100 * SQX_MILLISECOND);
+  hand_begin (&hand, two, FALSE);
+  hand_data (&hand, 1500, FALSE);
+  g_assert_cmpuint (counters (two->b)->early_data, ==, 1);
+  for (guint i = 0; i < SQX_EARLY_DATA + 1; i++)
+    hand_data (&hand, i, FALSE);
+  g_assert_cmpuint (counters (two->b)->early_data, ==, 2);
   g_assert_cmpuint (two->b->accepted->len, ==, 0);
-  g_assert_cmpuint (sqx_endpoint_n_half_open (two->b->endpoint), ==, 1);
-  world_run (two->world, SQX_SECOND);
-  g_assert_cmpuint (confirms, >=, 1);
-  check_talk (two->world, talk, site_accepted (two->b, 0));
+  g_assert_cmpuint (hand.answers, ==, 1);
+  hand_give (&hand, hand.handshake.packet, hand.handshake.packet_size);
+  g_assert_cmpuint (two->b->accepted->len, ==, 1);
+  g_assert_cmpuint (received_by (site_accepted (two->b, 0)), ==, SQX_EARLY_DATA);
+  g_assert_cmpuint (sqx_endpoint_n_half_open (two->b->endpoint), ==, 0);
+  hand_end (&hand);
+}
+
+/* INIT of IK may be a replay: only DATA makes a connection, and it is not lost. */
+static void
+test_first_data (Two          *two,
+                 gconstpointer data)
+{
+  Hand hand;
+
+  open_both (two);
+  hand_begin (&hand, two, TRUE);
+  for (guint i = 0; i < 10; i++)
+    hand_data (&hand, i, TRUE);
+  g_assert_cmpuint (counters (two->b)->handshake_failed, ==, 10);
+  g_assert_cmpuint (hand.answers, ==, 1);
+  world_flush (two->world);
+  g_assert_cmpuint (two->b->accepted->len, ==, 0);
+  hand_data (&hand, 3, FALSE);
+  g_assert_cmpuint (two->b->accepted->len, ==, 1);
+  g_assert_cmpuint (received_by (site_accepted (two->b, 0)), ==, 1);
+  hand_data (&hand, 0, FALSE);
+  g_assert_cmpuint (received_by (site_accepted (two->b, 0)), ==, 2);
+  hand_end (&hand);
+}
+
+/* Who was refused and goes on hears of it less and less often, and not in large packets. */
+static void
+test_refused_again (Two          *two,
+                    gconstpointer data)
+{
+  Hand hand;
+  guint8 packet[40] = { SQX_PACKET_DATA };
+
+  /* By ACCEPT: small DATA gets no large answer. */
+  two->config_b.max_connections = 1;
+  open_both (two);
+  two->b->trust = SQX_TRUST_REFUSE;
+  hand_begin (&hand, two, TRUE);
+  g_assert_cmpuint (hand.answers, ==, 1);
+  memcpy (packet + 1, hand.answer + 5, 4);
+  for (guint i = 0; i < 20; i++)
+    hand_give (&hand, packet, sizeof packet);
+  g_assert_cmpuint (hand.answers, ==, 1);
+  hand_end (&hand);
+
+  /* By DATA, after CONFIRM. */
+  hand_begin (&hand, two, FALSE);
+  for (guint i = 1; i <= 64; i++)
+    {
+      hand_give (&hand, hand.handshake.packet, hand.handshake.packet_size);
+      g_assert_cmpuint (hand.answer[0], ==, SQX_PACKET_DATA);
+      g_assert_cmpuint (hand.answer_size, <, 2 * hand.handshake.packet_size);
+    }
+  g_assert_cmpuint (hand.answers, ==, 1 + 1 + 6);
+  g_assert_cmpuint (two->b->accepted->len, ==, 0);
+  hand_end (&hand);
 }
 
 /* Who is at the same address without the keys gets nowhere, and disturbs nobody. */
@@ -502,6 +698,79 @@ test_simultaneous (Two          *two,
       talk_free_conn (other);
     }
   g_assert_cmpuint (counters (two->a)->simultaneous + counters (two->b)->simultaneous, >=, 8);
+}
+
+/* Who answers the other's INIT does not go on at once with its own. */
+static gboolean
+count_inits (World   *world,
+             Flight  *flight,
+             gpointer data)
+{
+  guint *n = data;
+
+  *n += flight->data[0] == SQX_PACKET_INIT;
+  return flight->data[0] != SQX_PACKET_ACCEPT;
+}
+
+static void
+test_pause (Two          *two,
+            gconstpointer data)
+{
+  guint inits = 0;
+
+  open_both (two);
+  two->world->filter = count_inits;
+  two->world->filter_data = &inits;
+  site_connect (two->a, two->b, NULL);
+  site_connect (two->b, two->a, NULL);
+  world_run (two->world, 900 * SQX_MILLISECOND);
+  g_assert_cmpuint (inits, ==, 3);
+}
+
+/* Several attempts of one side: one of them is that of the other. */
+static void
+test_simultaneous_many (Two          *two,
+                        gconstpointer data)
+{
+  two->config_a.max_half_open_per_host = two->config_b.max_half_open_per_host = 10;
+  open_both (two);
+  for (guint round = 0; round < 10; round++)
+    {
+      Talk *talks[4];
+      guint accepted = two->b->accepted->len;
+
+      for (guint i = 0; i < 3; i++)
+        talks[i] = site_connect (two->a, two->b, round & 1 ? two->b : NULL);
+      talks[3] = site_connect (two->b, two->a, round & 2 ? two->a : NULL);
+      for (guint i = 0; i < 4; i++)
+        talk_send (talks[i], 10);
+      world_run (two->world, 15 * SQX_SECOND);
+      for (guint i = 0; i < 4; i++)
+        g_assert_cmpuint (talks[i]->replies, ==, 1);
+      g_assert_cmpuint (two->a->accepted->len, ==, 0);
+      g_assert_cmpuint (two->b->accepted->len, ==, accepted + 2);
+      for (guint i = 0; i < 4; i++)
+        talk_free_conn (talks[i]);
+    }
+}
+
+/* A handshake that told other terms than an attempt has does not become its link. */
+static void
+test_other_terms (Two          *two,
+                  gconstpointer data)
+{
+  Talk *talk, *own;
+
+  open_both (two);
+  talk = site_connect (two->b, two->a, NULL);
+  world_run (two->world, 15 * SQX_MILLISECOND);
+  g_assert_cmpuint (sqx_endpoint_n_half_open (two->a->endpoint), ==, 1);
+  two->a->config.connection.exchange_credit = 7;
+  own = site_connect (two->a, two->b, NULL);
+  world_run (two->world, 10 * SQX_SECOND);
+  g_assert_cmpuint (two->a->accepted->len, ==, 1);
+  check_talk (two->world, talk, site_accepted (two->a, 0));
+  check_talk (two->world, own, site_accepted (two->b, 0));
 }
 
 static gboolean
@@ -660,12 +929,19 @@ main (int    argc,
   ADD ("full", test_full);
   ADD ("full-race", test_full_race);
   ADD ("not-accepting", test_not_accepting);
+  ADD ("not-accepting-others", test_not_accepting_others);
+  ADD ("accepting-no-more", test_accepting_no_more);
   ADD ("ask", test_ask);
   ADD ("ask-many", test_ask_many);
   ADD ("loss", test_loss);
   ADD ("early-data", test_early_data);
+  ADD ("first-data", test_first_data);
+  ADD ("refused-again", test_refused_again);
   ADD ("forged-data", test_forged_data);
   ADD ("simultaneous", test_simultaneous);
+  ADD ("pause", test_pause);
+  ADD ("simultaneous-many", test_simultaneous_many);
+  ADD ("other-terms", test_other_terms);
   ADD ("reflected", test_reflected);
   ADD ("self", test_self);
   ADD ("resume", test_resume);

@@ -236,7 +236,7 @@ test_turns (void)
   World *world = two_sites (&a, &b);
   sqx_address to;
   Talk *talks[3];
-  guint in_row = 0, longest = 0, turns = 0;
+  guint in_row = 0, longest = 0, turns = 0, before = 0;
   guint32 instance, last = G_MAXUINT32;
   guint8 buffer[2048];
   size_t size;
@@ -260,6 +260,11 @@ test_turns (void)
       turns += in_row == 1;
       longest = MAX (longest, in_row);
       last = instance;
+      if (turns == 7)
+        g_assert_cmpuint (in_row, <=, 5);
+      if (turns == 9 && in_row == 1)
+        g_assert_cmpuint (before, ==, SQX_TRANSMIT_TURN);
+      before = in_row;
       /* The one whose turn it is goes away: the next has a whole turn. */
       if (turns == 7 && in_row == 5)
         talk_free_conn (talks[instance]);
