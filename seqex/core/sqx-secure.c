@@ -3,6 +3,7 @@
  * The encrypted link under a connection: how it gets one, loses it, and gets the next.
  */
 #include "sqx-conn-private.h"
+#include "sqx-endpoint-inner.h"
 
 /* HELLO -------------------------------------------------------------------------------- */
 
@@ -176,6 +177,31 @@ sqx_conn_authorize (sqx_conn *conn,
 
 /* Losing ------------------------------------------------------------------------------- */
 
+/* A peer that opens connections and leaves them would have them all kept: of those the ones go that
+ * are nearest to their end anyway. */
+static void
+bound_sleeping (sqx_conn *conn)
+{
+  const sqx_endpoint *endpoint = conn->attachment.endpoint;
+  sqx_conn *other = NULL, *oldest = NULL;
+  unsigned count = 0;
+
+  if (!conn->attachment.counted)
+    return;
+  while ((other = sqx_endpoint_find_peer (endpoint, conn->secure->peer_key, other)) != NULL)
+    if (other->attachment.counted && other->secure->reconnecting)
+      {
+        count++;
+        if (oldest == NULL ||
+            other->timers.at[SQX_TIMER_RECONNECT] < oldest->timers.at[SQX_TIMER_RECONNECT])
+          oldest = other;
+      }
+  if (count < SQX_SLEEPING_PER_KEY)
+    return;
+  sqx_conn_give_up (oldest, oldest->secure->lost_error);
+  sqx_conn_update_timers (oldest, oldest->now);
+}
+
 void
 sqx_conn_link_lost (sqx_conn  *conn,
                     uint64_t   now,
@@ -195,8 +221,10 @@ sqx_conn_link_lost (sqx_conn  *conn,
   sqx_secure_drop_link (conn, now);
   if (!secure->reconnecting)
     {
+      bound_sleeping (conn);
       secure->reconnecting = true;
       secure->lost_error = error;
+      secure->lost_at = now;
       conn->state = SQX_STATE_RECONNECTING;
       sqx_timers_set (&conn->timers, SQX_TIMER_RECONNECT, sqx_time_add (now, secure->persist));
     }
@@ -325,6 +353,8 @@ sqx_conn_set_persistent (sqx_conn *conn,
   conn->secure->persist = limit;
   if (conn->secure->reconnecting && limit == 0)
     sqx_conn_give_up (conn, conn->secure->lost_error);
+  else if (conn->secure->reconnecting)
+    sqx_timers_set (&conn->timers, SQX_TIMER_RECONNECT, sqx_time_add (conn->secure->lost_at, limit));
   sqx_conn_settle (conn, now);
 }
 

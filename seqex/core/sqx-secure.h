@@ -52,6 +52,7 @@ typedef struct
 
   uint64_t   persist;      /* how long the session outlives its link; 0: not at all */
   bool       reconnecting;
+  uint64_t   lost_at;      /* since then */
   sqx_result lost_error;   /* why the link was lost */
   sqx_dial   dial;
 } sqx_secure;
