@@ -109,6 +109,7 @@
 #define SQX_AUTHORIZE_LIFE        (60 * SQX_SECOND)
 #define SQX_RECONNECT_FIRST       (1 * SQX_SECOND)  /* pause between attempts; doubles … */
 #define SQX_RECONNECT_MAX         (30 * SQX_SECOND) /* … up to this; a quarter of it is random */
+#define SQX_SLEEPING_PER_KEY      64u  /* connections that one peer opened and left reconnecting */
 #define SQX_SESSION_ID_SIZE       16u
 #define SQX_TRANSMIT_TURN         16u  /* datagrams of one connection in a row, as one batch */
 
