@@ -5,6 +5,23 @@
 
 /* The network -------------------------------------------------------------------------- */
 
+/* What does not fit into the queue is lost. */
+static gboolean
+pass_bottleneck (World   *world,
+                 Flight  *flight,
+                 Weather *weather)
+{
+  Site *first = g_ptr_array_index (world->sites, 0);
+  guint64 *free_at = &weather->free_at[sqx_address_equal (&flight->from, &first->address)];
+
+  *free_at = MAX (*free_at, world->now);
+  if (*free_at - world->now > QUEUE_TIME)
+    return FALSE;
+  *free_at += flight->size * SQX_SECOND / weather->rate;
+  flight->at += *free_at - world->now;
+  return TRUE;
+}
+
 static gboolean
 weather_filter (World   *world,
                 Flight  *flight,
@@ -24,7 +41,8 @@ weather_filter (World   *world,
       return FALSE;
     }
   if (weather->cut || (weather->loss > 0 &&
-                       (guint) g_rand_int_range (weather->rand, 0, 100) < weather->loss))
+                       (guint) g_rand_int_range (weather->rand, 0, 100) < weather->loss) ||
+      (weather->rate > 0 && !pass_bottleneck (world, flight, weather)))
     {
       weather->dropped++;
       return FALSE;
@@ -76,22 +94,6 @@ site_restart (Site                      *site,
 /* Programs ----------------------------------------------------------------------------- */
 
 static void
-note_progress (Links *links)
-{
-  if (links->watching)
-    links->stall = MAX (links->stall, links->world->now - links->last_told);
-  links->last_told = links->world->now;
-}
-
-void
-links_watch_stall (Links *links)
-{
-  links->watching = TRUE;
-  links->last_told = links->world->now;
-  links->stall = 0;
-}
-
-static void
 answer (Links *links,
         Held  *held)
 {
@@ -118,7 +120,6 @@ taken_cb (Talk              *talk,
   g_assert_cmpuint (message->size, ==, held.entry->size);
   g_assert_cmpint (memcmp (message->data, held.entry->data, message->size), ==, 0);
   g_assert_cmpuint (held.entry->seen++, ==, 0);
-  note_progress (links);
 
   if (links->hold)
     g_array_append_val (links->held, held);
@@ -144,7 +145,6 @@ told_cb (Talk            *talk,
   entry->error = event->error;
   entry->told_at = links->world->now;
   g_assert_cmpuint (links->open--, >, 0);
-  note_progress (links);
   if (event->type == SQX_EVENT_REPLY)
     {
       g_assert_cmpuint (entry->seen, ==, 1);

@@ -10,6 +10,8 @@
 
 #include "endpoints.h"
 
+#define QUEUE_TIME (100 * SQX_MILLISECOND)
+
 /* What the network does to each datagram; in percent. */
 typedef struct
 {
@@ -17,6 +19,8 @@ typedef struct
   guint    loss;
   guint    duplicate;
   guint64  jitter;   /* up to so much later, so that others overtake it */
+  guint64  rate;     /* bytes a second in each direction, with a queue of QUEUE_TIME; 0: no limit */
+  guint64  free_at[2];
   gboolean cut;      /* nothing passes */
   guint    passed, dropped;
   guint8   drop_type; /* the next datagrams of this type … */
@@ -57,9 +61,6 @@ typedef struct
   guint      open;    /* of them, not told */
   gboolean   hold;    /* programs do not answer … */
   GArray    *held;    /* … but keep it: Held */
-  guint64    last_told; /* when a program was last told or given anything … */
-  guint64    stall;     /* … and the longest time without, since links_watch_stall() */
-  gboolean   watching;
   Talk      *talk;    /* of a, as made by links_connect() … */
   Talk      *peer;    /* … and its other end */
 } Links;
@@ -92,7 +93,6 @@ void   links_check     (Links *links);
 guint64 links_all_fail (Links *links, sqx_result error, guint64 span);
 /* One exchange each way works. */
 void   links_check_works (Links *links);
-void   links_watch_stall (Links *links);
 
 const sqx_counters *talk_counters   (Talk *talk);
 sqx_statistics      talk_statistics (Talk *talk);
