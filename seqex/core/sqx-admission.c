@@ -340,7 +340,9 @@ answer_init (sqx_endpoint  *endpoint,
     {
       sqx_admission_decide (endpoint, handshake, conn, &own, &decision);
       half_open->trust = decision.trust;
-      own.ready = decision.trust == SQX_TRUST_ACCEPT;
+      /* The program may still think about a session that was begun on another link. */
+      own.ready = decision.trust == SQX_TRUST_ACCEPT &&
+                  !(half_open->resumes && conn->secure->asking);
     }
   else if (conn == NULL && endpoint->n_counted >= endpoint->config.max_connections)
     sqx_admission_busy (&decision);
@@ -438,7 +440,8 @@ sqx_admission_handle_init (sqx_endpoint      *endpoint,
     }
 
   dialling = sqx_admission_find_dialling (endpoint, from, NULL);
-  if (dialling != NULL && memcmp (init.message, ephemeral_of (dialling), SQX_KEY_SIZE) > 0)
+  if ((dialling != NULL && memcmp (init.message, ephemeral_of (dialling), SQX_KEY_SIZE) > 0) ||
+      sqx_admission_was_answered (endpoint, now, from))
     {
       counters->simultaneous++;
       return;

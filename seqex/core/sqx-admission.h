@@ -71,6 +71,11 @@ sqx_conn *sqx_admission_find_dialling (const sqx_endpoint  *endpoint,
                                        const sqx_address   *address,
                                        const sqx_handshake *handshake);
 
+/* Whether a peer at @address answered what this side dials, and has not heard of it yet: if that peer
+ * dials too, its attempt is about to end. */
+bool sqx_admission_was_answered (const sqx_endpoint *endpoint, uint64_t now,
+                                 const sqx_address *address);
+
 /* sqx-arrival.c */
 
 void sqx_arrival_handle_confirm (sqx_endpoint *endpoint, uint64_t now, const sqx_address *from,

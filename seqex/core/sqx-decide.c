@@ -59,6 +59,22 @@ sqx_admission_find_dialling (const sqx_endpoint  *endpoint,
   return best;
 }
 
+/* Only the first link can be doubled: later ones are told apart by their generation. */
+bool
+sqx_admission_was_answered (const sqx_endpoint *endpoint,
+                            uint64_t            now,
+                            const sqx_address  *address)
+{
+  sqx_conn *conn = NULL;
+
+  while ((conn = sqx_endpoint_find_address (endpoint, address, conn)) != NULL)
+    if (conn->secure != NULL && conn->secure->linked && conn->secure->initiator &&
+        !conn->secure->proven && conn->secure->generation == 0 &&
+        now < sqx_time_add (conn->last_received, SQX_HALF_OPEN_LIFE))
+      return true;
+  return false;
+}
+
 /* Deciding ------------------------------------------------------------------------------- */
 
 static void
