@@ -104,7 +104,7 @@ sim_end_prepare (sim_end *end)
   end->wire.any = false;
   sim_wire_forget_receiver (&end->peer->wire);
   end->pump_due = false;
-  end->closed = end->asks = end->was_connected = false;
+  end->closed = end->was_connected = false;
   end->lost_at = SQX_TIME_NEVER;
   end->opened_at = world->now;
   end->closed_error = SQX_OK;
@@ -193,6 +193,11 @@ sim_end_kill (sim_end *end)
 void
 sim_end_restart (sim_end *end)
 {
+  if (end->host != NULL)
+    {
+      sim_host_restart (end->host);
+      return;
+    }
   sim_end_kill (end);
   end->life++;
   end->config.first_packet_number = (uint32_t) sim_rng_next (&end->world->rng);

@@ -100,6 +100,7 @@ run_capacity (sim_world *world)
   uint64_t credit = 1 + (world->seed - 1) % 4096;
   sim_end *ends[2];
 
+  world->eventful = true;
   plain_pair (world, ends, sim_rng_scale (rng, 0, 50 * SIM_MS));
   world->heal_at = world->start + sim_rng_scale (rng, SIM_MS, 10 * SIM_SEC);
   sim_random_channels (world);
@@ -149,6 +150,7 @@ run_wrap (sim_world *world)
   sim_rng *rng = &world->rng;
   sim_end *ends[2];
 
+  world->eventful = true;
   sim_random_channels (world);
   plain_pair (world, ends, sim_rng_scale (rng, 0, 20 * SIM_MS));
   world->heal_at = world->start + 20 * SIM_SEC;
@@ -197,6 +199,7 @@ run_restart (sim_world *world)
   sim_rng *rng = &world->rng;
   sim_end *ends[2];
 
+  world->eventful = true;
   world->restarts = true;
   world->trigger = restart_one;
   world->trigger_at = 1 + world->seed % 120;
@@ -378,6 +381,7 @@ run_close (sim_world *world)
   sim_rng *rng = &world->rng;
   sim_end *ends[2];
 
+  world->eventful = true;
   sim_random_channels (world);
   plain_pair (world, ends, 0);
   world->heal_at = world->start + sim_rng_scale (rng, SIM_MS, 20 * SIM_SEC);
@@ -477,6 +481,7 @@ run_flipped_bits (sim_world *world)
   sim_rng *rng = &world->rng;
   sim_end *ends[2];
 
+  world->eventful = true;
   /* Of encrypted packets no flipped bit gets through, so everything else holds. */
   world->weak = !world->secure;
   world->close_after = true;

@@ -71,6 +71,7 @@ sim_world_link (sim_world *world,
   sim_end *ends[2] = { *first, *second };
   sim_host *hosts[2] = { a, b };
   bool both = a->n_ends == 0 && b->n_ends == 0 && sim_rng_chance (rng, 1500);
+  sim_host *mover = sim_rng_chance (rng, 5000) ? a : b;
 
   for (int i = 0; i < 2; i++)
     {
@@ -80,8 +81,11 @@ sim_world_link (sim_world *world,
       ends[i]->persist = sim_rng_chance (rng, 6000) ? SQX_TIME_NEVER : 0;
       if (sim_rng_chance (rng, 1500))
         ends[i]->persist = sim_rng_scale (rng, SIM_SEC, 200 * SIM_SEC);
+      ends[i]->asks = world->eventful && sim_rng_chance (rng, 500);
       hosts[i]->ends[hosts[i]->n_ends++] = ends[i];
     }
+  if (world->eventful && sim_rng_chance (rng, 3000))
+    mover->moves = true;
 }
 
 /* Whether the peer has the other side of it. */
@@ -172,11 +176,14 @@ sim_host_open_end (sim_end *end)
   sim_world *world = end->world;
   sim_host *host = end->host;
   const sim_host *its = end->peer->host;
-  sqx_config config = end->config;
+  sqx_config config;
   sqx_conn *conn;
 
+  if (host->moves)
+    sim_events_keep_alive (host);
   if (host->endpoint == NULL)
     host_open (host);
+  config = end->config;
   SIM_TRACE (world, end, "opens: window %llu to %llu, messages %llu, exchanges %llu, datagrams %u",
              (unsigned long long) end->config.byte_window,
              (unsigned long long) end->config.byte_window_max,
@@ -198,40 +205,25 @@ sim_host_open_end (sim_end *end)
   begin_life (end, conn);
 }
 
-/* A peer opened a connection: it belongs to the end whose peer did that. */
+/* A peer opened a connection by @packet: it belongs to the end whose peer did that. */
 static void
-adopt (sim_host *host,
-       sqx_conn *conn)
+adopt (sim_host         *host,
+       sqx_conn         *conn,
+       const sim_packet *packet)
 {
-  const uint8_t *id = conn->secure->peer_session_id;
-  sim_end *found = NULL;
+  sim_end *end = packet != NULL && packet->from != NULL ? packet->from->peer : NULL;
 
-  for (uint32_t i = 0; i < host->n_ends; i++)
-    {
-      sim_end *end = host->ends[i];
-      const sqx_conn *its = end->peer->conn;
-
-      if (memcmp (end->peer->host->public_key, conn->secure->peer_key, 32) != 0)
-        continue;
-      if (its != NULL && memcmp (its->secure->session_id, id, SQX_SESSION_ID_SIZE) == 0)
-        {
-          found = end;
-          break;
-        }
-      /* The peer is gone since. */
-      if (found == NULL && end->pending)
-        found = end;
-    }
-  if (found == NULL)
+  if (end == NULL || end->host != host || packet->tampered
+      || memcmp (end->peer->host->public_key, conn->secure->peer_key, SQX_KEY_SIZE) != 0)
     sim_fail (host->world, "a connection comes that nobody dialled");
-  if (found->conn != NULL)
+  if (end->conn != NULL)
     {
-      SIM_TRACE (host->world, found, "its peer comes back as a new one");
-      sim_end_drop (found);
-      found->life++;
+      SIM_TRACE (host->world, end, "its peer comes back as a new one");
+      sim_end_drop (end);
+      end->life++;
     }
-  sqx_conn_set_user_data (conn, found);
-  begin_life (found, conn);
+  sqx_conn_set_user_data (conn, end);
+  begin_life (end, conn);
 }
 
 void
@@ -261,6 +253,22 @@ sim_host_kill (sim_host *host)
   if (account->current != 0 || account->blocks != 0)
     sim_fail (world, "host %u leaks %llu bytes in %llu blocks", host->index,
               (unsigned long long) account->current, (unsigned long long) account->blocks);
+}
+
+void
+sim_host_restart (sim_host *host)
+{
+  sim_world_progress (host->world);
+  sim_host_kill (host);
+  for (uint32_t i = 0; i < host->n_ends; i++)
+    {
+      sim_end *end = host->ends[i];
+
+      end->life++;
+      end->config.first_packet_number = (uint32_t) sim_rng_next (&host->world->rng);
+    }
+  for (uint32_t i = 0; i < host->n_ends; i++)
+    sim_host_open_end (host->ends[i]);
 }
 
 void
@@ -380,7 +388,8 @@ sim_host_inject (sim_host          *host,
 
 /* Peers that are new, and those of which something changed. */
 static void
-collect (sim_host *host)
+collect (sim_host         *host,
+         const sim_packet *packet)
 {
   sqx_conn *conn;
 
@@ -392,16 +401,22 @@ collect (sim_host *host)
       if (conn == NULL)
         return;
       if (sqx_conn_user_data (conn) == NULL)
-        adopt (host, conn);
+        adopt (host, conn, packet);
     }
 }
 
 /* Which DATA may still be taken together with CONFIRM. */
+static bool
+is_data (const sim_packet *packet)
+{
+  return packet->frames_size > 0;
+}
+
 static void
 keep_early (sim_host   *host,
             sim_packet *packet)
 {
-  if (packet->from == NULL || packet->tampered || host->world->weak)
+  if (!is_data (packet) || packet->tampered || host->world->weak)
     return;
   if (host->n_early == sizeof host->early / sizeof *host->early)
     {
@@ -446,9 +461,9 @@ look_who_took (sim_host         *host,
       if (packet->from != NULL && packet->from->peer != end)
         sim_fail (host->world, "%c takes a datagram of another connection",
                   (int) ('A' + end->index));
-      if (packet->from == NULL || count > 1)
+      if (!is_data (packet) || count > 1)
         took_early (end);
-      if (packet->from != NULL)
+      if (is_data (packet))
         sim_end_took (end, packet);
     }
   if (taken)
@@ -481,7 +496,7 @@ read_datagram (sim_host   *host,
   sqx_endpoint_handle_datagram (host->endpoint, world->now, &packet->source, copy, packet->size);
   sim_end_leave ();
   free (copy);
-  collect (host);
+  collect (host, packet);
   look_who_took (host, packet, before, conns);
 }
 
@@ -594,19 +609,19 @@ see_datagram (sim_host       *host,
               sim_packet     *notes)
 {
   sim_world *world = host->world;
-  bool is_data = (bytes[0] & ~1u) == SQX_PACKET_DATA && end != NULL;
+  bool sealed = (bytes[0] & ~1u) == SQX_PACKET_DATA && end != NULL;
   uint64_t number;
 
-  if (is_data && !sim_crypto_sealed (bytes, size, &number, &notes->frames, &notes->frames_size))
+  if (sealed && !sim_crypto_sealed (bytes, size, &number, &notes->frames, &notes->frames_size))
     sim_fail (world, "a packet goes out that was not sealed for it");
   if (world->trace)
     sim_wire_trace_data (world, end != NULL ? end : host->ends[0], "sends", bytes, size,
                          notes->frames, notes->frames_size);
   if (end != NULL)
     sim_end_note_sent (end, size);
-  if (!is_data)
-    return;
   notes->from = end;
+  if (!sealed)
+    return;
   sim_wire_sent_data (end, number, bytes, size, notes);
 }
 
@@ -691,7 +706,7 @@ tell_programs (sim_host *host)
 {
   uint32_t count = 0;
 
-  collect (host);
+  collect (host, NULL);
   for (uint32_t i = 0; i < host->n_ends; i++)
     if (host->ends[i]->conn != NULL)
       {
@@ -793,8 +808,8 @@ sim_host_event (sim_end         *end,
   if (end->lost_at == SQX_TIME_NEVER)
     {
       end->lost_at = world->now;
-      end->link_losses++;
       world->link_losses++;
+      sim_world_progress (world);
     }
   end->program.told_connected = false;
   look_up (end);

@@ -21,6 +21,7 @@ struct sim_host
   uint8_t       cipher;      /* the only one; 0: both */
   uint32_t      retry_threshold;
   sqx_address   address;
+  bool          moves;       /* … to another one now and then */
   sim_end      *ends[SIM_ENDS]; /* the first one's driver and way out are the host's */
   uint32_t      n_ends;
 
@@ -49,6 +50,8 @@ sqx_address sim_host_address  (uint32_t host, uint16_t port);
 void        sim_host_open_end (sim_end *end);
 /* All its connections with it. */
 void        sim_host_kill     (sim_host *host);
+/* … and new ones come. */
+void        sim_host_restart  (sim_host *host);
 void        sim_host_ready    (sim_host *host);
 void        sim_host_arrive   (sim_world *world, sim_packet *packet);
 /* As if it came from the network at once: @tampered, if nobody who keeps to the rules sent it so. */
@@ -72,4 +75,8 @@ bool sim_crypto_sealed (const uint8_t *data, size_t size, uint64_t *number, cons
                         size_t *frames_size);
 
 /* sim-events.c: what happens to hosts, drawn by lot. */
-void sim_events_draw (sim_world *world);
+void sim_events_draw  (sim_world *world);
+void sim_events_keys  (sim_world *world, uint64_t most);
+void sim_events_moves (sim_world *world, sim_host *host, uint64_t most);
+/* Its connections are not open yet. */
+void sim_events_keep_alive (sim_host *host);

@@ -235,7 +235,7 @@ sim_program_close (sim_end *end)
 
   if (end->conn == NULL || end->closed || program->close_called)
     return;
-  program->close_called = true;
+  program->close_called = program->closed_once = true;
   program->close_code = sim_rng_chance (&program->rng, 5000)
                           ? SQX_CLOSE_NO_ERROR : SQX_CLOSE_FIRST_APPLICATION + 7;
   program->left = 0;

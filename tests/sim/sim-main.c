@@ -41,7 +41,7 @@ typedef struct
   volatile uint64_t seed;    /* being run */
   volatile bool     running;
   uint64_t seeds, failures;
-  uint64_t exchanges, delivered, replies, datagrams;
+  uint64_t exchanges, delivered, replies, datagrams, links;
   uint64_t hash;             /* sum over the seeds: independent of the number of jobs */
 } tally;
 
@@ -108,6 +108,7 @@ run_seed (const sim_scenario *scenario,
       mine->delivered += world.delivered;
       mine->replies += world.replies;
       mine->datagrams += world.datagrams;
+      mine->links += world.link_losses;
       mine->hash += sim_mix (world.hash);
       if (chosen->hashes)
         {
@@ -212,6 +213,7 @@ run_jobs (const sim_scenario *scenario,
       sum->delivered += all[i].delivered;
       sum->replies += all[i].replies;
       sum->datagrams += all[i].datagrams;
+      sum->links += all[i].links;
       sum->hash += all[i].hash;
     }
   munmap (all, jobs * sizeof *all);
@@ -257,6 +259,7 @@ run_scenario (const sim_scenario *scenario,
   total->delivered += sum.delivered;
   total->replies += sum.replies;
   total->datagrams += sum.datagrams;
+  total->links += sum.links;
   return good;
 }
 
@@ -365,9 +368,10 @@ main (int   argc,
     good = run_scenario (wanted[i], &chosen, i + 1, &total) && good;
   if (!chosen.hashes)
     printf ("# in all: %llu seeds, %llu exchanges, %llu messages delivered, %llu replies, "
-            "%llu datagrams\n", (unsigned long long) total.seeds,
+            "%llu datagrams, %llu links lost\n", (unsigned long long) total.seeds,
             (unsigned long long) total.exchanges, (unsigned long long) total.delivered,
-            (unsigned long long) total.replies, (unsigned long long) total.datagrams);
+            (unsigned long long) total.replies, (unsigned long long) total.datagrams,
+            (unsigned long long) total.links);
   fflush (stdout);
   /* A failed world is left lying where it fell: no leak checker should add to what was said. */
   if (!good)

@@ -101,10 +101,12 @@ arrival (sim_direction *direction,
 
 /* Flips a bit, or cuts the end off. */
 static sim_packet *
-tamper (sim_packet *packet,
-        sim_rng    *rng)
+tamper (sim_packet    *packet,
+        sim_rng       *rng,
+        const uint8_t *original)
 {
-  packet->tampered = true;
+  size_t size = packet->size;
+
   if (sim_rng_chance (rng, 2000))
     packet->size = (size_t) sim_rng_below (rng, packet->size);
   else
@@ -114,6 +116,8 @@ tamper (sim_packet *packet,
 
         packet->bytes[bit / 8] ^= (uint8_t) (1u << bit % 8);
       }
+  /* The same bit may have been flipped back. */
+  packet->tampered = packet->size != size || memcmp (packet->bytes, original, size) != 0;
   return packet;
 }
 
@@ -146,8 +150,10 @@ send_copies (sim_end          *from,
         time += sim_rng_scale (rng, SIM_MS, 60 * SIM_SEC);
       if (sim_rng_chance (rng, path->corrupt))
         {
+          world->tampers = world->tampers || path->hostile;
           if (path->hostile)
-            deliver_at (world, tamper (make_packet (from->peer, bytes, size, notes), rng), time);
+            deliver_at (world, tamper (make_packet (from->peer, bytes, size, notes), rng, bytes),
+                        time);
           continue;
         }
       from->out.delivered++;

@@ -305,7 +305,7 @@ failure_is_true (const sim_end *end,
       return end->first_unreachable != SQX_TIME_NEVER
              && world->now - end->first_unreachable >= end->config.unreachable_timeout;
     case SQX_ERR_PEER_CLOSED:
-      return peer->program.close_called;
+      return peer->program.closed_once;
     case SQX_ERR_APPLICATION_MISMATCH:
       return strcmp (end->application, peer->application) != 0;
     case SQX_ERR_SESSION_LOST:
@@ -313,6 +313,9 @@ failure_is_true (const sim_end *end,
       return end->host != NULL && (!sim_end_is_linked (end) || waited_long_enough (end));
     case SQX_ERR_REFUSED:
       return end->host != NULL && (peer->closed || !sim_end_is_linked (end));
+    case SQX_ERR_VERSION:
+      /* Who can change packets can keep two sides apart. */
+      return end->host != NULL && world->tampers && !end->was_connected;
     case SQX_ERR_PROTOCOL:
     case SQX_OK:
     case SQX_ERR_NO_MEMORY:
@@ -321,7 +324,6 @@ failure_is_true (const sim_end *end,
     case SQX_ERR_QUEUE_FULL:
     case SQX_ERR_ALREADY_ANSWERED:
     case SQX_ERR_UNTRUSTED:
-    case SQX_ERR_VERSION:
       break;
     }
   return false;
@@ -391,7 +393,7 @@ sim_oracle_closed (sim_end         *end,
     }
   else if (event->error == SQX_ERR_PEER_CLOSED)
     {
-      if (!peer->close_called || event->code != peer->close_code || !event->by_peer
+      if (!peer->closed_once || event->code != peer->close_code || !event->by_peer
           || strcmp (event->reason_text, "good bye") != 0)
         sim_fail (world, "CLOSED says that the peer closed, with code %llu and \"%s\"",
                   (unsigned long long) event->code, event->reason_text);
@@ -466,7 +468,8 @@ sim_oracle_answer_error (sim_end           *end,
               || end->program.close_called;
       break;
     case SQX_ERR_SESSION_LOST:
-      right = asked->stale || asked->received_id.incarnation != sqx_conn_incarnation (end->conn);
+      right = asked->stale || asked->received_id.incarnation != sqx_conn_incarnation (end->conn)
+              || (end->host != NULL && is_no_longer_open (end));
       break;
     case SQX_OK:
     case SQX_ERR_NO_MEMORY:
@@ -584,8 +587,11 @@ check_rest (sim_end *end)
   if (end->closed && sqx_conn_state (end->conn) != SQX_STATE_CLOSED)
     sim_fail (world, "%c is closed and its state is \"%s\" for ever", name,
               sqx_state_string (sqx_conn_state (end->conn)));
-  if (next != SQX_TIME_NEVER && (end->closed || !end->config.keepalive_always)
-      && (end->host == NULL || end->host->n_ends == 1))
+  if (end->host != NULL && sqx_conn_next_timeout (end->conn) == SQX_TIME_NEVER
+      && end->host->n_ends > 1)
+    next = SQX_TIME_NEVER;
+  if (next != SQX_TIME_NEVER
+      && (end->closed || !(end->config.keepalive_always || end->peer->config.keepalive_always)))
     sim_fail (world, "%c has nothing to do and a deadline in %lld us", name,
               (long long) (next - world->now));
   if (sqx_conn_is_busy (end->conn))
@@ -596,6 +602,19 @@ check_rest (sim_end *end)
               (unsigned long long) sqx_conn_received_bytes_held (end->conn));
 }
 
+/* Who goes on talking is found, wherever it went. */
+static void
+check_place (const sim_end *end)
+{
+  if (end->host == NULL || !end->config.keepalive_always || !sim_end_is_linked (end)
+      || end->closed || sqx_conn_state (end->conn) != SQX_STATE_CONNECTED
+      || sqx_conn_state (end->peer->conn) != SQX_STATE_CONNECTED)
+    return;
+  if (!sqx_address_equal (sqx_conn_address (end->peer->conn), &end->host->address))
+    sim_fail (end->world, "%c moved, and its peer looks for it where it was",
+              (int) ('A' + end->index));
+}
+
 void
 sim_oracle_at_rest (sim_world *world)
 {
@@ -604,7 +623,10 @@ sim_oracle_at_rest (sim_world *world)
     return;
   for (uint32_t i = 0; i < world->n_ends; i++)
     if (world->ends[i]->conn != NULL)
-      check_rest (world->ends[i]);
+      {
+        check_rest (world->ends[i]);
+        check_place (world->ends[i]);
+      }
 }
 
 /* The end of the story ------------------------------------------------------------------ */

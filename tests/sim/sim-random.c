@@ -262,6 +262,7 @@ run_random (sim_world *world)
   uint64_t pairs = sim_rng_chance (rng, 1000) ? sim_rng_between (rng, 2, 4) : 1;
   bool one_line = sim_rng_chance (rng, 5000);
 
+  world->eventful = true;
   sim_random_channels (world);
   world->patient = sim_rng_chance (rng, 7000);
   world->heal_at = world->start + sim_rng_scale (rng, SIM_MS, 60 * SIM_SEC);

@@ -18,5 +18,5 @@ const sim_scenario sim_scenarios_secure[] = {
   { "secure-last-words", NULL, 40, 1000, "rule 14, encrypted", true },
   { "secure-idle", NULL, 4, 100, "liveness, encrypted", true },
   { "secure-flipped-bits", NULL, 200, 10000, "S1: no flipped bit gets through", true },
-  { NULL, NULL, 0, 0, NULL },
+  { NULL, NULL, 0, 0, NULL, false },
 };

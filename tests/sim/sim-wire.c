@@ -461,7 +461,11 @@ sim_wire_sent_data (sim_end       *end,
   uint64_t link = end->conn->secure->generation << 32 | end->conn->secure->peer_id;
 
   if (end->wire.link != link)
-    end->wire.any = false;
+    {
+      end->wire.any = false;
+      end->wire.since_skip = 0;
+      end->wire.skips = 0;
+    }
   end->wire.link = link;
   learn_peer (end);
   see_number (end, number);

@@ -53,7 +53,8 @@ sim_world_free (sim_world *world)
     else if (world->heap[i].handler == run_chore)
       free (world->heap[i].data);
   for (uint32_t i = 0; i < world->n_hosts; i++)
-    sim_host_kill (world->hosts[i]);
+    if (world->hosts[i]->n_ends > 0)
+      sim_host_kill (world->hosts[i]);
   for (uint32_t i = 0; i < world->n_ends; i++)
     {
       sim_end *end = world->ends[i];
@@ -340,6 +341,7 @@ void
 sim_world_run (sim_world *world)
 {
   sim_world_at (world, world->heal_at, heal, NULL, 0);
+  sim_events_draw (world);
   for (;;)
     {
       while (world->heap_count > 0)

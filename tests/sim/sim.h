@@ -248,6 +248,7 @@ typedef struct
   bool          told_connected;
   bool          close_called;
   uint64_t      close_code;
+  bool          closed_once;     /* also in a former life */
   bool          deaf_once;       /* it was deaf some time */
   uint64_t      owed;            /* messages received and not answered */
   sim_message **held;
@@ -332,7 +333,6 @@ struct sim_end
   uint64_t      persist;        /* 0: a lost link is the end */
   uint64_t      opened_at;
   uint64_t      lost_at;        /* SQX_TIME_NEVER: not reconnecting */
-  uint64_t      link_losses;
   uint64_t      moves;          /* MOVED came */
 };
 
@@ -387,12 +387,15 @@ struct sim_world
   bool         close_after;   /* close all in the end, and look at that too */
   bool         closing;
   bool         secure;        /* its ends are encrypted */
+  bool         eventful;      /* hosts move, keys change … */
+  uint32_t     places;        /* where hosts have been */
   bool         mortal;        /* nobody waits for a peer to come back */
   sim_rng      secure_rng;    /* what only an encrypted world draws */
   sim_host    *hosts[SIM_ENDS];
   uint32_t     n_hosts;
   uint64_t     link_losses;
 
+  bool         tampers;       /* somebody changed what was sent */
   uint64_t     packets;       /* sent by all */
   uint64_t     trigger_at;    /* after so many packets … */
   void       (*trigger) (sim_world *world); /* … this */
@@ -550,6 +553,7 @@ extern const sim_scenario sim_scenarios_families[];
 extern const sim_scenario sim_scenarios_attacks[];
 extern const sim_scenario sim_scenarios_costs[];
 extern const sim_scenario sim_scenarios_secure[];
+extern const sim_scenario sim_scenarios_links[];
 extern const sim_scenario *const sim_all_scenarios[];
 
 /* sim-random.c: what random worlds are made of. */
