@@ -97,12 +97,15 @@ sqx_conn_overhead (const sqx_conn *conn)
   return conn->secure != NULL ? SQX_DATA_HEADER + SQX_TAG_SIZE : SQX_PLAIN_HEADER;
 }
 
-/* sqx-receive.c */
+/* sqx-strings.c */
 
 /* Room for what sqx_application_mismatch() writes. */
 #define SQX_APPLICATION_REASON_MAX (2 * SQX_APPLICATION_ID_MAX + 64)
 void sqx_application_mismatch (char reason[SQX_APPLICATION_REASON_MAX], const char *own,
                                const char *peer);
+
+/* sqx-receive.c */
+
 /* The peer told its parameters. @resumed: initial credits were spent long ago. */
 void sqx_conn_learn_peer    (sqx_conn *conn, const sqx_hello *hello, bool resumed);
 

@@ -86,7 +86,7 @@ sqx_path_proven (sqx_path      *path,
       memcmp (bytes, path->challenge, sizeof path->challenge) != 0)
     return SQX_PATH_SAME;
 
-  *rtt = now - path->challenged;
+  *rtt = path->tries == 1 ? now - path->challenged : SQX_TIME_NEVER;
   same_host = sqx_address_same_host (&path->candidate, &path->address);
   path->address = path->candidate;
   stop (path);
@@ -131,8 +131,7 @@ sqx_path_challenge_sent (sqx_path *path,
 {
   path->due = false;
   path->sent += size;
-  if (path->tries == 0)
-    path->challenged = now;
+  path->challenged = now;
   path->deadline = sqx_time_add (now, pto << path->tries);
   path->tries++;
 }

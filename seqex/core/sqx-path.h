@@ -25,7 +25,7 @@ typedef struct
   uint8_t     challenge[SQX_CHALLENGE_SIZE];
   uint64_t    received;     /* bytes that came from the candidate … */
   uint64_t    sent;         /* … and went to it */
-  uint64_t    challenged;   /* when the first CHALLENGE went out */
+  uint64_t    challenged;   /* when the newest CHALLENGE went out */
   unsigned    tries;
   uint64_t    deadline;     /* CHALLENGE again, or giving up; SQX_TIME_NEVER: none */
 
@@ -51,8 +51,8 @@ typedef enum
   SQX_PATH_HOST,  /* … or another host: RTT and congestion start anew */
 } sqx_path_change;
 
-/* RESPONSE came, from wherever. @rtt is set for a change; it is no less than the true one, if which of
- * several questions was answered cannot be known. */
+/* RESPONSE came, from wherever. @rtt is set for a change; SQX_TIME_NEVER: not known, because it may
+ * answer any of several questions. */
 sqx_path_change sqx_path_proven (sqx_path *path, uint64_t now, const uint8_t *bytes, uint64_t *rtt);
 
 /* The size up to which a CHALLENGE may be padded now, 0: none is due or the budget is used up. */

@@ -28,34 +28,6 @@ fail_violation (sqx_conn   *conn,
 
 /* HELLO -------------------------------------------------------------------------------- */
 
-/* Appends as much of @text as fits. */
-static size_t
-append (char       *buffer,
-        size_t      used,
-        size_t      capacity,
-        const char *text)
-{
-  size_t size = SQX_MIN (strlen (text), capacity - 1 - used);
-
-  memcpy (buffer + used, text, size);
-  buffer[used + size] = '\0';
-  return used + size;
-}
-
-void
-sqx_application_mismatch (char        reason[SQX_APPLICATION_REASON_MAX],
-                          const char *own,
-                          const char *peer)
-{
-  size_t used = 0;
-
-  used = append (reason, used, SQX_APPLICATION_REASON_MAX, "this is application \"");
-  used = append (reason, used, SQX_APPLICATION_REASON_MAX, own);
-  used = append (reason, used, SQX_APPLICATION_REASON_MAX, "\", not \"");
-  used = append (reason, used, SQX_APPLICATION_REASON_MAX, peer);
-  append (reason, used, SQX_APPLICATION_REASON_MAX, "\"");
-}
-
 void
 sqx_conn_learn_peer (sqx_conn        *conn,
                      const sqx_hello *hello,

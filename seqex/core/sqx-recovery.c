@@ -557,6 +557,8 @@ sqx_recovery_new_path (sqx_recovery *recovery,
 {
   recovery->controller->init (&recovery->cc, recovery->cc.datagram);
   sqx_rtt_init (&recovery->rtt);
+  if (rtt == SQX_TIME_NEVER)
+    return;
   sqx_rtt_add_sample (&recovery->rtt, rtt, 0);
   recovery->first_sample_time = now;
   sqx_cc_set_floor (&recovery->cc, SQX_MAX (rtt, 1));

@@ -92,5 +92,5 @@ uint64_t sqx_recovery_pto (const sqx_recovery *recovery);
  * is gone. What is acknowledged after all counts as spurious. */
 void     sqx_recovery_lose_all (sqx_recovery *recovery, uint64_t now);
 /* Starts anew on another path (RFC 9002 sections 5.1 and 7: congestion window, round-trip time), with
- * the sample @rtt that proved it. */
+ * the sample @rtt that proved it (SQX_TIME_NEVER: none). */
 void     sqx_recovery_new_path (sqx_recovery *recovery, uint64_t now, uint64_t rtt);

@@ -255,7 +255,9 @@ sqx_conn_handle_reset (sqx_conn          *conn,
       conn->timers.at[SQX_TIMER_RESET] != SQX_TIME_NEVER)
     return;
 
+  /* It may be the window that is full of what the peer does not know. */
   conn->link.ping_due = true;
+  conn->link.recovery.probes = SQX_MAX (conn->link.recovery.probes, 1);
   sqx_timers_set (&conn->timers, SQX_TIMER_RESET,
                   sqx_time_add (now, sqx_recovery_pto (&conn->link.recovery)));
   sqx_conn_settle (conn, now);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sqx.h"
+#include "sqx-conn-private.h"
 
 const char *
 sqx_result_string (sqx_result result)
@@ -54,4 +54,32 @@ sqx_end_reason_string (sqx_end_reason reason)
     case SQX_END_CLOSING:   return "closing";
     }
   return "unknown reason";
+}
+
+/* Appends as much of @text as fits. */
+static size_t
+append (char       *buffer,
+        size_t      used,
+        size_t      capacity,
+        const char *text)
+{
+  size_t size = SQX_MIN (strlen (text), capacity - 1 - used);
+
+  memcpy (buffer + used, text, size);
+  buffer[used + size] = '\0';
+  return used + size;
+}
+
+void
+sqx_application_mismatch (char        reason[SQX_APPLICATION_REASON_MAX],
+                          const char *own,
+                          const char *peer)
+{
+  size_t used = 0;
+
+  used = append (reason, used, SQX_APPLICATION_REASON_MAX, "this is application \"");
+  used = append (reason, used, SQX_APPLICATION_REASON_MAX, own);
+  used = append (reason, used, SQX_APPLICATION_REASON_MAX, "\", not \"");
+  used = append (reason, used, SQX_APPLICATION_REASON_MAX, peer);
+  append (reason, used, SQX_APPLICATION_REASON_MAX, "\"");
 }

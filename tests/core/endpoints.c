@@ -306,15 +306,17 @@ handle_event (Talk      *talk,
 
 /* The network -------------------------------------------------------------------------- */
 
-static gint
-compare_flights (gconstpointer a,
-                 gconstpointer b)
+/* By time, and those of one instant in the order in which they were sent. */
+static void
+add_flight (World  *world,
+            Flight *flight)
 {
-  const Flight *x = *(Flight *const *) a, *y = *(Flight *const *) b;
+  GPtrArray *flights = world->flights;
+  guint at = flights->len;
 
-  if (x->at != y->at)
-    return x->at < y->at ? -1 : 1;
-  return x->id < y->id ? -1 : 1;
+  while (at > 0 && ((const Flight *) g_ptr_array_index (flights, at - 1))->at > flight->at)
+    at--;
+  g_ptr_array_insert (flights, at, flight);
 }
 
 void
@@ -327,7 +329,6 @@ world_inject (World             *world,
   Flight *flight = g_new0 (Flight, 1);
 
   flight->at = world->now + world->latency;
-  flight->id = world->next_id++;
   flight->from = *from;
   flight->to = *to;
   flight->data = g_memdup2 (data, size);
@@ -337,10 +338,7 @@ world_inject (World             *world,
       flight_free (flight);
       return;
     }
-  g_ptr_array_add (world->flights, flight);
-  if (world->flights->len > 1 &&
-      ((Flight *) g_ptr_array_index (world->flights, world->flights->len - 2))->at > flight->at)
-    g_ptr_array_sort (world->flights, compare_flights);
+  add_flight (world, flight);
 }
 
 static gboolean

@@ -55,7 +55,6 @@ struct Site
 typedef struct
 {
   guint64     at;
-  guint64     id;   /* keeps those of one instant in order */
   sqx_address from, to;
   guint8     *data;
   gsize       size;
@@ -74,7 +73,6 @@ struct World
   guint64     latency;
   GPtrArray  *sites;   /* owned Site */
   GPtrArray  *flights; /* owned Flight */
-  guint64     next_id;
   WorldFilter filter;
   gpointer    filter_data;
   WorldTaken  taken;

@@ -136,6 +136,9 @@ told_cb (Talk            *talk,
   Links *links = data;
   Entry *entry = event->tag;
 
+  if (event->type == SQX_EVENT_RECONNECTING && links->resolve)
+    sqx_conn_set_address (talk->conn, links->world->now,
+                          &(talk->site == links->a ? links->b : links->a)->address);
   if (entry == NULL || (event->type != SQX_EVENT_REPLY && event->type != SQX_EVENT_END &&
                         event->type != SQX_EVENT_FAILED))
     return;

@@ -61,6 +61,7 @@ typedef struct
   guint      open;    /* of them, not told */
   gboolean   hold;    /* programs do not answer … */
   GArray    *held;    /* … but keep it: Held */
+  gboolean   resolve; /* programs know where the peer is when they are to reconnect */
   Talk      *talk;    /* of a, as made by links_connect() … */
   Talk      *peer;    /* … and its other end */
 } Links;

@@ -112,6 +112,22 @@ test_new_path (void)
   tear_down (&f);
 }
 
+/* Without a sample all is as with the first packet, and the next acknowledgement gives one. */
+static void
+test_new_path_unknown (void)
+{
+  Fixture f;
+
+  set_up (&f);
+  sample (&f, 3000 * MS);
+  sqx_recovery_new_path (&f.recovery, f.now, SQX_TIME_NEVER);
+  g_assert_false (f.recovery.rtt.sampled);
+  g_assert_cmpuint (f.recovery.rtt.smoothed, ==, SQX_INITIAL_RTT);
+  sample (&f, 40 * MS);
+  g_assert_cmpuint (f.recovery.rtt.smoothed, ==, 40 * MS);
+  tear_down (&f);
+}
+
 /* A path within the machine or the house has the floor of one. */
 static void
 test_new_path_floor (void)
@@ -136,6 +152,7 @@ main (int    argc,
   g_test_add_func ("/seqex/recovery-path/lose-all", test_lose_all);
   g_test_add_func ("/seqex/recovery-path/lose-all-and-go-on", test_lose_all_and_go_on);
   g_test_add_func ("/seqex/recovery-path/new-path", test_new_path);
+  g_test_add_func ("/seqex/recovery-path/new-path-unknown", test_new_path_unknown);
   g_test_add_func ("/seqex/recovery-path/new-path-floor", test_new_path_floor);
   return g_test_run ();
 }
