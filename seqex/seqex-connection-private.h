@@ -13,13 +13,22 @@ struct _SeqexConnection
   /* Read-only after construction */
   GSocket              *socket;         /* owned, nullable */
   GDatagramBased       *transport;      /* owned, nullable */
-  GSocketAddress       *remote_address; /* owned, nullable */
-  char                 *application_id; /* nullable */
+  GWeakRef              endpoint;       /* NULL: it has a transport of its own, or that is gone */
+  char                 *application_id; /* a GRefString, nullable */
   sqx_config            config;         /* kept up to date, for the getters */
 
   SeqexDialogue         dialogue;
   SeqexPort             port;
   GPtrArray            *channels;       /* owned SeqexChannel; NULL: none yet */
+
+  /* The peer */
+  GSocketConnectable   *peer;           /* owned, nullable: where to ask for its address */
+  GSocketAddress       *remote_address; /* owned; NULL: not known, or nobody asked */
+  char                 *peer_key;       /* its fingerprint; likewise */
+  GCancellable         *lookup;         /* owned; NULL: its address is not being asked for */
+  guint                 n_lookups;
+  gboolean              persistent;
+  guint                 persistence_limit; /* seconds, 0 for ever */
 
   /* As last notified, but for the state, which is the one that the program sees */
   SeqexConnectionState  state;
@@ -28,8 +37,23 @@ struct _SeqexConnection
   guint64               round_trip_time;
 };
 
+/* For how long a lost peer is looked for, in seconds. */
+#define SEQEX_PERSISTENCE_DEFAULT 86400u
+
 /* seqex-connection-properties.c */
+
 void           seqex_connection_install_properties (GObjectClass    *object_class);
+void           seqex_connection_notify         (SeqexConnection *self,
+                                                const char      *property_name);
+
+/* seqex-connection-path.c */
+
+void           seqex_connection_init_config    (sqx_config      *config);
+/* Gives the connection its driver and its part of the core. */
+void           seqex_connection_set_up         (SeqexConnection *self);
+/* What was opened; NULL: the peer came by itself. */
+void           seqex_connection_set_peer       (SeqexConnection    *self,
+                                                GSocketConnectable *peer);
 
 /* Works as long as the connection lives, disposed or not. */
 SeqexDialogue *seqex_connection_get_dialogue   (SeqexConnection *self);

@@ -7,21 +7,26 @@
 #include "seqex-connection-private.h"
 
 #include "seqex-debug-private.h"
+#include "seqex-endpoint.h"
 #include "seqex-enum-types.h"
-#include "seqex-statistics-private.h"
+#include "seqex-statistics.h"
 
 typedef enum
 {
   PROP_STATE = 1,
   PROP_SOCKET,
   PROP_TRANSPORT,
+  PROP_ENDPOINT,
   PROP_REMOTE_ADDRESS,
+  PROP_PEER_KEY,
   PROP_APPLICATION_ID,
   PROP_INSTANCE,
   PROP_ACCEPTS_MESSAGES,
   PROP_TIMEOUT,
   PROP_KEEPALIVE_INTERVAL,
   PROP_IDLE_TIMEOUT,
+  PROP_PERSISTENT,
+  PROP_PERSISTENCE_LIMIT,
   PROP_MAX_MESSAGE_SIZE,
   PROP_MAX_DATAGRAM_SIZE,
   PROP_MAX_QUEUED_BYTES,
@@ -52,8 +57,14 @@ seqex_connection_get_property (GObject    *object,
     case PROP_TRANSPORT:
       g_value_set_object (value, self->transport);
       break;
+    case PROP_ENDPOINT:
+      g_value_take_object (value, g_weak_ref_get (&self->endpoint));
+      break;
     case PROP_REMOTE_ADDRESS:
-      g_value_set_object (value, self->remote_address);
+      g_value_set_object (value, seqex_connection_get_remote_address (self));
+      break;
+    case PROP_PEER_KEY:
+      g_value_set_string (value, seqex_connection_get_peer_key (self));
       break;
     case PROP_APPLICATION_ID:
       g_value_set_string (value, self->application_id);
@@ -72,6 +83,12 @@ seqex_connection_get_property (GObject    *object,
       break;
     case PROP_IDLE_TIMEOUT:
       g_value_set_uint (value, seqex_connection_get_idle_timeout (self));
+      break;
+    case PROP_PERSISTENT:
+      g_value_set_boolean (value, self->persistent);
+      break;
+    case PROP_PERSISTENCE_LIMIT:
+      g_value_set_uint (value, self->persistence_limit);
       break;
     case PROP_MAX_MESSAGE_SIZE:
       g_value_set_uint64 (value, self->config.max_message_size);
@@ -115,8 +132,12 @@ seqex_connection_set_property (GObject      *object,
     case PROP_TRANSPORT:
       self->transport = g_value_dup_object (value);
       break;
+    case PROP_ENDPOINT:
+      g_weak_ref_set (&self->endpoint, g_value_get_object (value));
+      break;
     case PROP_APPLICATION_ID:
-      self->application_id = g_value_dup_string (value);
+      if (g_value_get_string (value) != NULL)
+        self->application_id = g_ref_string_new (g_value_get_string (value));
       break;
     case PROP_INSTANCE:
       self->config.instance = g_value_get_uint (value);
@@ -136,6 +157,12 @@ seqex_connection_set_property (GObject      *object,
     case PROP_IDLE_TIMEOUT:
       seqex_connection_set_idle_timeout (self, g_value_get_uint (value));
       break;
+    case PROP_PERSISTENT:
+      seqex_connection_set_persistent (self, g_value_get_boolean (value));
+      break;
+    case PROP_PERSISTENCE_LIMIT:
+      seqex_connection_set_persistence_limit (self, g_value_get_uint (value));
+      break;
     case PROP_MAX_MESSAGE_SIZE:
       seqex_connection_set_max_message_size (self, g_value_get_uint64 (value));
       break;
@@ -144,6 +171,7 @@ seqex_connection_set_property (GObject      *object,
       break;
     case PROP_STATE:
     case PROP_REMOTE_ADDRESS:
+    case PROP_PEER_KEY:
     case PROP_QUEUED_BYTES:
     case PROP_WRITABLE:
     case PROP_ROUND_TRIP_TIME:
@@ -177,12 +205,21 @@ install_fixed_properties (void)
                                                     construct);
 
   /**
-   * SeqexConnection:remote-address: (getter get_remote_address)
+   * SeqexConnection:endpoint: (getter get_endpoint)
    *
-   * The peer's address, if there is a socket.
+   * The endpoint that the connection is of. `NULL` if the connection has a transport of its own, or
+   * once the program has dropped the endpoint. Nobody but an endpoint sets it.
    */
-  properties[PROP_REMOTE_ADDRESS] = g_param_spec_object ("remote-address", NULL, NULL,
-                                                         G_TYPE_SOCKET_ADDRESS, readable);
+  properties[PROP_ENDPOINT] = g_param_spec_object ("endpoint", NULL, NULL, SEQEX_TYPE_ENDPOINT,
+                                                   construct);
+
+  /**
+   * SeqexConnection:peer-key: (getter get_peer_key)
+   *
+   * The fingerprint of the key that the peer has proved to own. `NULL` if the connection is not
+   * encrypted.
+   */
+  properties[PROP_PEER_KEY] = g_param_spec_string ("peer-key", NULL, NULL, NULL, readable);
 
   /**
    * SeqexConnection:application-id: (getter get_application_id)
@@ -271,6 +308,28 @@ install_settings (void)
                                                      SQX_IDLE_DEFAULT / SQX_MILLISECOND, flags);
 
   /**
+   * SeqexConnection:persistent: (getter get_persistent) (setter set_persistent)
+   *
+   * Whether the connection outlives the loss of its peer. Only an encrypted one can.
+   *
+   * When the peer does not answer any more, for [property@Seqex.Connection:idle-timeout], such a
+   * connection is %SEQEX_CONNECTION_STATE_RECONNECTING instead of closed: this side looks for the
+   * peer, asks for its address anew, and everything that is open goes on when it is found. If the
+   * peer has restarted meanwhile, what is open fails with %SEQEX_ERROR_SESSION_LOST.
+   */
+  properties[PROP_PERSISTENT] = g_param_spec_boolean ("persistent", NULL, NULL, FALSE, flags);
+
+  /**
+   * SeqexConnection:persistence-limit: (getter get_persistence_limit)
+   *
+   * For how many seconds a lost peer is looked for, 0 for ever. Then the connection fails with
+   * %SEQEX_ERROR_CONNECTION_LOST.
+   */
+  properties[PROP_PERSISTENCE_LIMIT] = g_param_spec_uint ("persistence-limit", NULL, NULL, 0,
+                                                          G_MAXUINT, SEQEX_PERSISTENCE_DEFAULT,
+                                                          flags);
+
+  /**
    * SeqexConnection:max-message-size: (getter get_max_message_size) (setter set_max_message_size)
    *
    * The size of the largest message that the peer may send, in bytes, from 16 KiB to 256 MiB.
@@ -298,6 +357,14 @@ static void
 install_changing_properties (void)
 {
   const GParamFlags flags = G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS;
+
+  /**
+   * SeqexConnection:remote-address: (getter get_remote_address)
+   *
+   * The peer's address, if there is a socket or an endpoint. It changes when the peer moves.
+   */
+  properties[PROP_REMOTE_ADDRESS] = g_param_spec_object ("remote-address", NULL, NULL,
+                                                         G_TYPE_SOCKET_ADDRESS, flags);
 
   /**
    * SeqexConnection:state: (getter get_state)
@@ -394,6 +461,30 @@ set_state (SeqexConnection      *self,
 }
 
 void
+seqex_connection_notify (SeqexConnection *self,
+                         const char      *property_name)
+{
+  g_object_notify (G_OBJECT (self), property_name);
+}
+
+static void
+check_address (SeqexConnection *self)
+{
+  SeqexDialogue *dialogue = &self->dialogue;
+  const sqx_address *address;
+
+  if (dialogue->core == NULL)
+    return;
+  address = sqx_conn_address (dialogue->core);
+  if (sqx_address_equal (address, &dialogue->address))
+    return;
+
+  dialogue->address = *address;
+  g_clear_object (&self->remote_address);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_REMOTE_ADDRESS]);
+}
+
+void
 seqex_connection_notify_changes (SeqexConnection *self)
 {
   guint64 queued_bytes = seqex_connection_get_queued_bytes (self);
@@ -402,6 +493,7 @@ seqex_connection_notify_changes (SeqexConnection *self)
   GObject *object = G_OBJECT (self);
 
   set_state (self, find_state (self));
+  check_address (self);
   if (self->queued_bytes != queued_bytes)
     {
       self->queued_bytes = queued_bytes;
@@ -417,79 +509,6 @@ seqex_connection_notify_changes (SeqexConnection *self)
       self->round_trip_time = round_trip_time;
       g_object_notify_by_pspec (object, properties[PROP_ROUND_TRIP_TIME]);
     }
-}
-
-/**
- * seqex_connection_get_queued_bytes: (get-property queued-bytes)
- * @self: a connection
- *
- * Gets how many bytes wait to be sent.
- *
- * Returns: the number of bytes, with 64 for each message on top of its payload
- */
-guint64
-seqex_connection_get_queued_bytes (SeqexConnection *self)
-{
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
-
-  return self->dialogue.core != NULL ? sqx_conn_queued_bytes (self->dialogue.core) : 0;
-}
-
-/**
- * seqex_connection_get_writable: (get-property writable)
- * @self: a connection
- *
- * Gets whether it is a good moment to send.
- *
- * Returns: whether at most half of what may wait to be sent does
- */
-gboolean
-seqex_connection_get_writable (SeqexConnection *self)
-{
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), FALSE);
-
-  return self->dialogue.core != NULL && sqx_conn_is_writable (self->dialogue.core);
-}
-
-/**
- * seqex_connection_get_round_trip_time: (get-property round-trip-time)
- * @self: a connection
- *
- * Gets the smoothed time from here to the peer and back.
- *
- * Returns: the time in microseconds, 0 while it is not known
- */
-guint64
-seqex_connection_get_round_trip_time (SeqexConnection *self)
-{
-  sqx_statistics statistics = { 0 };
-
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
-
-  if (self->dialogue.core != NULL)
-    sqx_conn_statistics (self->dialogue.core, &statistics);
-  return statistics.smoothed_rtt;
-}
-
-/**
- * seqex_connection_get_statistics: (get-property statistics)
- * @self: a connection
- *
- * Gets what the connection has done so far.
- *
- * Returns: (transfer full): the figures of this moment
- */
-SeqexStatistics *
-seqex_connection_get_statistics (SeqexConnection *self)
-{
-  SeqexDriver *driver;
-
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
-
-  driver = self->dialogue.driver;
-  /* What an endpoint drops is not of any of its connections. */
-  return seqex_statistics_new (self->dialogue.core, driver->send_errors,
-                               driver->owner == NULL ? seqex_driver_count_foreign (driver) : 0);
 }
 
 /**

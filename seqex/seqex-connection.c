@@ -5,8 +5,9 @@
 
 #include "seqex-channel-private.h"
 #include "seqex-error-private.h"
+#include "seqex-endpoint-private.h"
 #include "seqex-message.h"
-#include "seqex-random-private.h"
+#include "seqex-statistics-private.h"
 
 /**
  * SeqexConnection:
@@ -51,19 +52,7 @@ enum
 
 static guint signals[N_SIGNALS];
 
-/* For the core and the driver ------------------------------------------------------------ */
-
-static void
-ref_payload (void *owner)
-{
-  g_bytes_ref (owner);
-}
-
-static void
-unref_payload (void *owner)
-{
-  g_bytes_unref (owner);
-}
+/* For the driver ------------------------------------------------------------------------- */
 
 SeqexDialogue *
 seqex_connection_get_dialogue (SeqexConnection *self)
@@ -82,103 +71,23 @@ void
 seqex_connection_emit_closed (SeqexConnection *self,
                               const GError    *error)
 {
+  g_autoptr (SeqexEndpoint) endpoint = g_weak_ref_get (&self->endpoint);
+
   g_signal_emit (self, signals[SIGNAL_CLOSED], 0, error);
-}
-
-void
-seqex_connection_settle (SeqexConnection *self)
-{
-  SeqexDialogue *dialogue = &self->dialogue;
-
-  /* Nothing is read or sent any more; the core stays for what the program has not taken yet. */
-  if (dialogue->driver->owner == NULL && dialogue->core != NULL
-      && sqx_conn_state (dialogue->core) == SQX_STATE_CLOSED && dialogue->driver->all.length == 1)
-    seqex_driver_close_transport (dialogue->driver);
+  if (endpoint != NULL)
+    seqex_endpoint_forget (endpoint, self);
 }
 
 /* GObject -------------------------------------------------------------------------------- */
-
-/* Why no connection can be made of what was given, or NULL. */
-static GError *
-check_transport (SeqexConnection *self)
-{
-  const char *application_id = self->application_id;
-
-  if (self->transport == NULL)
-    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                                "The connection has neither a socket nor a transport");
-  if (self->socket != NULL && g_socket_is_closed (self->socket))
-    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED, "The socket is closed");
-  if (self->socket != NULL && g_socket_get_socket_type (self->socket) != G_SOCKET_TYPE_DATAGRAM)
-    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                                "The socket is not a datagram socket");
-  if (self->socket != NULL && self->remote_address == NULL)
-    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
-                                "The socket is not connected to a peer");
-  if (application_id != NULL
-      && (strlen (application_id) > SQX_APPLICATION_ID_MAX
-          || !g_utf8_validate (application_id, -1, NULL)))
-    return g_error_new (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                        "An application id is UTF-8 of at most %u bytes", SQX_APPLICATION_ID_MAX);
-  return NULL;
-}
-
-static void
-set_up_core (SeqexConnection *self)
-{
-  const sqx_address nowhere = { .host_size = 0 };
-  sqx_endpoint_config config;
-  sqx_conn *core = NULL;
-
-  sqx_endpoint_config_init (&config);
-  config.connection = self->config;
-  if (seqex_driver_start (self->dialogue.driver, &config))
-    core = sqx_endpoint_add_plain (self->dialogue.driver->core, seqex_driver_now (), &self->config,
-                                   &nowhere, &self->dialogue.watcher);
-  if (core == NULL)
-    {
-      seqex_dialogue_fail (&self->dialogue,
-                           g_error_new_literal (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                                                "A parameter of the connection is not valid"));
-      return;
-    }
-
-  /* It would end in an error when the connection is merely silent. */
-  if (self->socket != NULL)
-    g_socket_set_timeout (self->socket, 0);
-  seqex_dialogue_set_core (&self->dialogue, core);
-  seqex_driver_set_transport (self->dialogue.driver, self->transport, FALSE);
-}
 
 static void
 seqex_connection_constructed (GObject *object)
 {
   SeqexConnection *self = SEQEX_CONNECTION (object);
-  g_autoptr (SeqexDriver) driver = seqex_driver_new ();
-  GError *error;
 
   G_OBJECT_CLASS (seqex_connection_parent_class)->constructed (object);
 
-  if (self->socket != NULL)
-    g_set_object (&self->transport, G_DATAGRAM_BASED (self->socket));
-  else if (G_IS_SOCKET (self->transport))
-    self->socket = g_object_ref (G_SOCKET (self->transport));
-  if (self->socket != NULL && !g_socket_is_closed (self->socket))
-    self->remote_address = g_socket_get_remote_address (self->socket, NULL);
-
-  seqex_dialogue_set_driver (&self->dialogue, driver);
-  self->config.application_id = self->application_id;
-  error = check_transport (self);
-  if (error != NULL)
-    {
-      /* Said to the program in the first iteration of the context, and by every operation. */
-      self->state = SEQEX_CONNECTION_STATE_CLOSED;
-      seqex_dialogue_fail (&self->dialogue, error);
-    }
-  else
-    {
-      set_up_core (self);
-    }
+  seqex_connection_set_up (self);
 }
 
 static void
@@ -186,7 +95,15 @@ seqex_connection_dispose (GObject *object)
 {
   SeqexConnection *self = SEQEX_CONNECTION (object);
 
+  g_autoptr (SeqexEndpoint) endpoint = g_weak_ref_get (&self->endpoint);
+
+  if (self->lookup != NULL)
+    g_cancellable_cancel (self->lookup);
+  g_clear_object (&self->lookup);
   seqex_dialogue_dispose (&self->dialogue);
+  /* It is in the list only if somebody insists on dispose. */
+  if (endpoint != NULL && !self->dialogue.told_closed)
+    seqex_endpoint_forget (endpoint, self);
   if (self->channels != NULL)
     g_ptr_array_foreach (self->channels, (GFunc) (GCallback) seqex_channel_detach, NULL);
   g_clear_pointer (&self->channels, g_ptr_array_unref);
@@ -200,10 +117,13 @@ seqex_connection_finalize (GObject *object)
   SeqexConnection *self = SEQEX_CONNECTION (object);
 
   seqex_dialogue_clear (&self->dialogue);
+  g_weak_ref_clear (&self->endpoint);
+  g_clear_object (&self->peer);
   g_clear_object (&self->remote_address);
+  g_free (self->peer_key);
   g_clear_object (&self->socket);
   g_clear_object (&self->transport);
-  g_free (self->application_id);
+  g_clear_pointer (&self->application_id, g_ref_string_release);
 
   G_OBJECT_CLASS (seqex_connection_parent_class)->finalize (object);
 }
@@ -273,11 +193,9 @@ seqex_connection_class_init (SeqexConnectionClass *klass)
 static void
 seqex_connection_init (SeqexConnection *self)
 {
-  sqx_config_init (&self->config);
-  self->config.random = seqex_random_fill;
-  self->config.payload_ref = ref_payload;
-  self->config.payload_unref = unref_payload;
-
+  seqex_connection_init_config (&self->config);
+  g_weak_ref_init (&self->endpoint, NULL);
+  self->persistence_limit = SEQEX_PERSISTENCE_DEFAULT;
   self->writable = TRUE;
   self->port.object = G_OBJECT (self);
   self->port.signal_id = signals[SIGNAL_MESSAGE];
@@ -344,52 +262,76 @@ seqex_connection_get_state (SeqexConnection *self)
 }
 
 /**
- * seqex_connection_get_socket: (get-property socket)
+ * seqex_connection_get_queued_bytes: (get-property queued-bytes)
  * @self: a connection
  *
- * Gets the socket that the connection uses.
+ * Gets how many bytes wait to be sent.
  *
- * Returns: (transfer none) (nullable): the socket, or `NULL` if the transport is something else
+ * Returns: the number of bytes, with 64 for each message on top of its payload
  */
-GSocket *
-seqex_connection_get_socket (SeqexConnection *self)
+guint64
+seqex_connection_get_queued_bytes (SeqexConnection *self)
 {
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
 
-  return self->socket;
+  return self->dialogue.core != NULL ? sqx_conn_queued_bytes (self->dialogue.core) : 0;
 }
 
 /**
- * seqex_connection_get_transport: (get-property transport)
+ * seqex_connection_get_writable: (get-property writable)
  * @self: a connection
  *
- * Gets what carries the connection's datagrams.
+ * Gets whether it is a good moment to send.
  *
- * Returns: (transfer none) (nullable): the transport, or `NULL` if the connection was made
- *   without one
+ * Returns: whether at most half of what may wait to be sent does
  */
-GDatagramBased *
-seqex_connection_get_transport (SeqexConnection *self)
+gboolean
+seqex_connection_get_writable (SeqexConnection *self)
 {
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), FALSE);
 
-  return self->transport;
+  return self->dialogue.core != NULL && sqx_conn_is_writable (self->dialogue.core);
 }
 
 /**
- * seqex_connection_get_remote_address: (get-property remote-address)
+ * seqex_connection_get_round_trip_time: (get-property round-trip-time)
  * @self: a connection
  *
- * Gets the peer's address.
+ * Gets the smoothed time from here to the peer and back.
  *
- * Returns: (transfer none) (nullable): the address, or `NULL` if there is no socket that has one
+ * Returns: the time in microseconds, 0 while it is not known
  */
-GSocketAddress *
-seqex_connection_get_remote_address (SeqexConnection *self)
+guint64
+seqex_connection_get_round_trip_time (SeqexConnection *self)
 {
+  sqx_statistics statistics = { 0 };
+
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  if (self->dialogue.core != NULL)
+    sqx_conn_statistics (self->dialogue.core, &statistics);
+  return statistics.smoothed_rtt;
+}
+
+/**
+ * seqex_connection_get_statistics: (get-property statistics)
+ * @self: a connection
+ *
+ * Gets what the connection has done so far.
+ *
+ * Returns: (transfer full): the figures of this moment
+ */
+SeqexStatistics *
+seqex_connection_get_statistics (SeqexConnection *self)
+{
+  SeqexDriver *driver;
+
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
 
-  return self->remote_address;
+  driver = self->dialogue.driver;
+  /* What an endpoint drops is not of any of its connections. */
+  return seqex_statistics_new (self->dialogue.core, driver->send_errors,
+                               driver->owner == NULL ? seqex_driver_count_foreign (driver) : 0);
 }
 
 /**

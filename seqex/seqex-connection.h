@@ -29,6 +29,10 @@ GDatagramBased       *seqex_connection_get_transport          (SeqexConnection  
 SEQEX_AVAILABLE_IN_ALL
 GSocketAddress       *seqex_connection_get_remote_address     (SeqexConnection      *self);
 SEQEX_AVAILABLE_IN_ALL
+SeqexEndpoint        *seqex_connection_get_endpoint           (SeqexConnection      *self);
+SEQEX_AVAILABLE_IN_ALL
+const char           *seqex_connection_get_peer_key           (SeqexConnection      *self);
+SEQEX_AVAILABLE_IN_ALL
 const char           *seqex_connection_get_application_id     (SeqexConnection      *self);
 SEQEX_AVAILABLE_IN_ALL
 guint                 seqex_connection_get_instance           (SeqexConnection      *self);
@@ -63,6 +67,16 @@ guint                 seqex_connection_get_idle_timeout       (SeqexConnection  
 SEQEX_AVAILABLE_IN_ALL
 void                  seqex_connection_set_idle_timeout       (SeqexConnection      *self,
                                                                guint                 timeout);
+SEQEX_AVAILABLE_IN_ALL
+gboolean              seqex_connection_get_persistent         (SeqexConnection      *self);
+SEQEX_AVAILABLE_IN_ALL
+void                  seqex_connection_set_persistent         (SeqexConnection      *self,
+                                                               gboolean              persistent);
+SEQEX_AVAILABLE_IN_ALL
+guint                 seqex_connection_get_persistence_limit  (SeqexConnection      *self);
+SEQEX_AVAILABLE_IN_ALL
+void                  seqex_connection_set_persistence_limit  (SeqexConnection      *self,
+                                                               guint                 seconds);
 SEQEX_AVAILABLE_IN_ALL
 guint64               seqex_connection_get_max_message_size   (SeqexConnection      *self);
 SEQEX_AVAILABLE_IN_ALL

@@ -141,6 +141,12 @@ take_restart (SeqexDialogue *self)
     }
 }
 
+static gboolean
+is_closing (SeqexDialogue *self)
+{
+  return self->is_closing || self->closing.length > 0;
+}
+
 static void
 take_end (SeqexDialogue  *self,
           SeqexWait      *wait,
@@ -152,7 +158,7 @@ take_end (SeqexDialogue  *self,
       return;
     }
   if (reason == SQX_END_CLOSING)
-    self->undelivered += self->closing.length > 0;
+    self->undelivered += is_closing (self);
   seqex_wait_resolve (wait, NULL, seqex_error_from_end (reason));
 }
 
@@ -161,7 +167,7 @@ take_failure (SeqexDialogue *self,
               SeqexWait   *wait,
               sqx_result   failure)
 {
-  self->undelivered += self->closing.length > 0;
+  self->undelivered += is_closing (self);
   /* Made an error when it is told: by then it may be known why the connection failed. */
   wait->failure = failure;
   seqex_wait_resolve (wait, NULL, NULL);
@@ -226,11 +232,14 @@ take_event (SeqexDialogue *self,
                   self->failure != NULL ? self->failure->message : "in good order");
       break;
 
+    case SQX_EVENT_RECONNECTING:
+      self->lost = TRUE;
+      break;
+
     case SQX_EVENT_CONNECTED:
     case SQX_EVENT_MESSAGE:
     case SQX_EVENT_WRITABLE:
     case SQX_EVENT_AUTHORIZE:
-    case SQX_EVENT_RECONNECTING:
     case SQX_EVENT_MOVED:
       /* The core's getters are looked at in every wake. */
       break;

@@ -44,6 +44,8 @@ struct _SeqexDialogue
   gboolean         closed;     /* the core is closed for the program, or was never there */
   gboolean         told_closed;
   gboolean         disposed;
+  gboolean         is_closing; /* with its endpoint */
+  gboolean         lost;       /* the peer is looked for: its address is to be asked for */
 
   /* Operations of the program. A wait is in one queue, or in that of a port. */
   GQueue           open;       /* owned SeqexWait: the core has its message */
@@ -74,6 +76,8 @@ void       seqex_dialogue_add_port   (SeqexDialogue        *self,
 /* The connection fails; takes @failure. */
 void       seqex_dialogue_fail       (SeqexDialogue        *self,
                                       GError               *failure);
+/* Begins an orderly close. */
+void       seqex_dialogue_close      (SeqexDialogue        *self);
 void       seqex_dialogue_dispose    (SeqexDialogue        *self);
 void       seqex_dialogue_clear      (SeqexDialogue        *self);
 

@@ -39,6 +39,7 @@ seqex_dialogue_set_core (SeqexDialogue *self,
                          sqx_conn      *core)
 {
   self->core = core;
+  self->address = *sqx_conn_address (core);
   sqx_conn_set_user_data (core, &self->watcher);
   /* What the core had to say before this would not be said again. */
   seqex_dialogue_activate (self);
@@ -170,6 +171,15 @@ seqex_dialogue_fail (SeqexDialogue *self,
     sqx_conn_abort (self->core, seqex_driver_now (), SQX_CLOSE_INTERNAL_ERROR, NULL);
   else
     self->closed = TRUE;
+}
+
+void
+seqex_dialogue_close (SeqexDialogue *self)
+{
+  self->is_closing = TRUE;
+  if (self->core != NULL)
+    sqx_conn_close (self->core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
+  seqex_dialogue_mark_ready (self);
 }
 
 void

@@ -36,6 +36,7 @@ typedef struct _SeqexBatch    SeqexBatch;
 typedef struct _SeqexDialogue SeqexDialogue;
 typedef struct _SeqexDriver   SeqexDriver;
 typedef struct _SeqexMail     SeqexMail;
+typedef struct _SeqexNews     SeqexNews;
 typedef struct _SeqexWatcher  SeqexWatcher;
 
 /* What the user data of every connection of the core points to. */
@@ -109,6 +110,8 @@ struct _SeqexDriver
   gboolean         stopped;
 
   SeqexMail       *mail;       /* newest first; atomic */
+  SeqexNews       *news;       /* of the network; NULL: nobody asked for them */
+  guint64          asleep;     /* how long the machine has slept since it started */
 
   /* Connections; each link is in its dialogue */
   GQueue           all;        /* unowned SeqexDialogue */
@@ -136,6 +139,8 @@ void         seqex_driver_fail          (SeqexDriver               *self,
 void         seqex_driver_set_owner     (SeqexDriver               *self,
                                          GObject                   *owner,
                                          const SeqexDriverFuncs    *funcs);
+/* Listens to what the system says of the network. */
+void         seqex_driver_watch_network (SeqexDriver               *self);
 /* How many datagrams came that were for no connection. */
 guint64      seqex_driver_count_foreign (SeqexDriver               *self);
 /* Stops if there is nobody left. */

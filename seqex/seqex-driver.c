@@ -3,6 +3,7 @@
 
 #include "seqex-driver-private.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include "seqex-connection-private.h"
@@ -14,11 +15,24 @@
  * context's other sources get their turn. */
 #define DELIVERY_LIMIT 128u
 
+/* The machine slept if the clock that counts that gained this much on the one that does not. */
+#define SLEEP_LEAST (1 * SQX_SECOND)
+
 typedef struct
 {
   GSource      source;
   SeqexDriver *driver; /* unowned: it destroys the source */
 } WakeSource;
+
+/* What the handler of the network monitor has, which may run in another thread and after the end of
+ * the driver. */
+struct _SeqexNews
+{
+  GMainContext    *context; /* owned */
+  GNetworkMonitor *monitor; /* owned */
+  gulong           handler_id;
+  int              changed; /* atomic */
+};
 
 guint64
 seqex_driver_now (void)
@@ -131,6 +145,83 @@ seqex_driver_post (SeqexDriver *self,
     g_main_context_wakeup (self->context);
 }
 
+/* The machine --------------------------------------------------------------------------- */
+
+static void
+unref_news (SeqexNews *news)
+{
+  g_main_context_unref (news->context);
+  g_object_unref (news->monitor);
+}
+
+static void
+release_news (gpointer  data,
+              GClosure *closure)
+{
+  g_atomic_rc_box_release_full (data, (GDestroyNotify) unref_news);
+}
+
+static void
+network_changed_cb (GNetworkMonitor *monitor,
+                    gboolean         available,
+                    gpointer         user_data)
+{
+  SeqexNews *news = user_data;
+
+  g_atomic_int_set (&news->changed, TRUE);
+  g_main_context_wakeup (news->context);
+}
+
+void
+seqex_driver_watch_network (SeqexDriver *self)
+{
+  SeqexNews *news;
+
+  if (self->news != NULL || self->stopped)
+    return;
+
+  self->news = news = g_atomic_rc_box_new0 (SeqexNews);
+  news->context = g_main_context_ref (self->context);
+  news->monitor = g_object_ref (g_network_monitor_get_default ());
+  news->handler_id = g_signal_connect_data (news->monitor, "network-changed",
+                                            G_CALLBACK (network_changed_cb),
+                                            g_atomic_rc_box_acquire (news), release_news, 0);
+}
+
+static guint64
+read_clock (clockid_t clock)
+{
+  struct timespec time = { 0 };
+
+  clock_gettime (clock, &time);
+  return (guint64) time.tv_sec * SQX_SECOND + (guint64) time.tv_nsec / 1000;
+}
+
+static guint64
+time_asleep (void)
+{
+  guint64 awake = read_clock (CLOCK_MONOTONIC);
+  guint64 all = read_clock (CLOCK_BOOTTIME);
+
+  return all > awake ? all - awake : 0;
+}
+
+static void
+check_machine (SeqexDriver *self)
+{
+  guint64 asleep = time_asleep ();
+  gboolean changed = asleep > self->asleep + SLEEP_LEAST;
+
+  self->asleep = asleep;
+  if (self->news != NULL && g_atomic_int_compare_and_exchange (&self->news->changed, TRUE, FALSE))
+    changed = TRUE;
+  if (changed && self->core != NULL)
+    {
+      SEQEX_NOTE (TRANSPORT, "%p: the network changed, or the machine slept", self);
+      sqx_endpoint_handle_network_changed (self->core, seqex_driver_now ());
+    }
+}
+
 /* Two processes with the same keys would use the same packet numbers for different packets, and
  * each would take the datagrams of the other. */
 static void
@@ -225,6 +316,7 @@ wake (SeqexDriver  *self,
   empty_mail (self, TRUE);
   if (self->core != NULL)
     {
+      check_machine (self);
       if (condition != 0 && self->transport != NULL)
         seqex_transport_read (self, condition);
 
@@ -295,6 +387,7 @@ is_pending (GSource *source)
   SeqexDriver *self = ((WakeSource *) source)->driver;
 
   if (self->ready || g_atomic_pointer_get (&self->mail) != NULL
+      || (self->news != NULL && g_atomic_int_get (&self->news->changed))
       || (self->owner != NULL && self->funcs->is_due (self->owner)))
     return TRUE;
 
@@ -337,6 +430,7 @@ seqex_driver_new (void)
   self->context = g_main_context_ref_thread_default ();
   self->thread = g_thread_self ();
   self->pid = (guint) getpid ();
+  self->asleep = time_asleep ();
   self->armed = SQX_TIME_NEVER;
   self->retry = SQX_TIME_NEVER;
   self->deadlines = g_sequence_new (NULL);
@@ -364,6 +458,11 @@ stop (SeqexDriver *self)
   self->stopped = TRUE;
   seqex_driver_close_transport (self);
   g_source_destroy (self->wake);
+  if (self->news != NULL)
+    {
+      g_signal_handler_disconnect (self->news->monitor, self->news->handler_id);
+      release_news (g_steal_pointer (&self->news), NULL);
+    }
   g_clear_pointer (&self->core, sqx_endpoint_free);
   empty_mail (self, FALSE);
 }

@@ -16,7 +16,7 @@ G_BEGIN_DECLS
  * @SEQEX_CONNECTION_STATE_CONNECTED: both sides know each other.
  * @SEQEX_CONNECTION_STATE_RECONNECTING: the peer cannot be reached at the moment, and this side looks
  *   for it. Nothing that was begun is lost, and sending works; see
- *   `persistent`.
+ *   [property@Seqex.Connection:persistent].
  * @SEQEX_CONNECTION_STATE_CLOSING: this side closes, and what was begun is being finished.
  * @SEQEX_CONNECTION_STATE_CLOSED: the end, after an orderly close or a failure.
  *
@@ -32,6 +32,22 @@ typedef enum
   SEQEX_CONNECTION_STATE_CLOSING,
   SEQEX_CONNECTION_STATE_CLOSED,
 } SeqexConnectionState;
+
+/**
+ * SeqexTrustPolicy:
+ * @SEQEX_TRUST_POLICY_STRICT: nobody: somebody must say yes, be it by an expected key, by the trust
+ *   store, or by an answer to [signal@Seqex.Endpoint::authorize].
+ * @SEQEX_TRUST_POLICY_ANYONE: whoever proves to own any key. A peer that is opened by name is
+ *   remembered in the trust store, if there is one, and another key under that name is refused from
+ *   then on.
+ *
+ * Who is a peer of a [class@Seqex.Endpoint] when nothing else decides.
+ */
+typedef enum
+{
+  SEQEX_TRUST_POLICY_STRICT,
+  SEQEX_TRUST_POLICY_ANYONE,
+} SeqexTrustPolicy;
 
 /**
  * SeqexEndReason:

@@ -89,12 +89,14 @@ seqex_error_from_result (sqx_result    result,
       return new_error (SEQEX_ERROR_UNTRUSTED_PEER, "The peer is not trusted");
     case SQX_ERR_REFUSED:
       return new_error (SEQEX_ERROR_PEER_REFUSED, "The peer refused the connection");
+    case SQX_ERR_VERSION:
+      return new_error (SEQEX_ERROR_VERSION_MISMATCH,
+                        "The two sides have no version of the protocol in common");
 
     case SQX_OK:
     case SQX_ERR_NO_MEMORY:
     case SQX_ERR_TOO_LARGE:
     case SQX_ERR_QUEUE_FULL:
-    case SQX_ERR_VERSION:
       break;
     }
   return new_error (SEQEX_ERROR_FAILED, sqx_result_string (result));

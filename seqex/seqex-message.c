@@ -54,9 +54,10 @@ typedef enum
   PROP_IS_REPLY,
   PROP_POSITION,
   PROP_CANCELLED,
+  PROP_PEER_KEY,
 } SeqexMessageProperty;
 
-static GParamSpec *properties[PROP_CANCELLED + 1];
+static GParamSpec *properties[PROP_PEER_KEY + 1];
 
 static gboolean
 is_open (SeqexMessage *self)
@@ -178,6 +179,9 @@ seqex_message_get_property (GObject    *object,
     case PROP_CANCELLED:
       g_value_set_boolean (value, self->cancelled);
       break;
+    case PROP_PEER_KEY:
+      g_value_set_string (value, seqex_message_get_peer_key (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -255,6 +259,13 @@ seqex_message_class_init (SeqexMessageClass *klass)
    * An answer would reach nobody any more and fails with %SEQEX_ERROR_CANCELLED_BY_PEER.
    */
   properties[PROP_CANCELLED] = g_param_spec_boolean ("cancelled", NULL, NULL, FALSE, flags);
+
+  /**
+   * SeqexMessage:peer-key: (getter get_peer_key)
+   *
+   * The fingerprint of the key of who sent the message. `NULL` if the connection is not encrypted.
+   */
+  properties[PROP_PEER_KEY] = g_param_spec_string ("peer-key", NULL, NULL, NULL, flags);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 }
@@ -390,6 +401,23 @@ seqex_message_get_cancelled (SeqexMessage *self)
   g_return_val_if_fail (SEQEX_IS_MESSAGE (self), FALSE);
 
   return self->cancelled;
+}
+
+/**
+ * seqex_message_get_peer_key: (get-property peer-key)
+ * @self: a message
+ *
+ * Gets the key of who sent the message.
+ *
+ * Returns: (transfer none) (nullable): its fingerprint, or `NULL` if the connection is not
+ *   encrypted
+ */
+const char *
+seqex_message_get_peer_key (SeqexMessage *self)
+{
+  g_return_val_if_fail (SEQEX_IS_MESSAGE (self), NULL);
+
+  return self->connection != NULL ? seqex_connection_get_peer_key (self->connection) : NULL;
 }
 
 /**

@@ -31,6 +31,8 @@ SEQEX_AVAILABLE_IN_ALL
 guint            seqex_message_get_position            (SeqexMessage         *self);
 SEQEX_AVAILABLE_IN_ALL
 gboolean         seqex_message_get_cancelled           (SeqexMessage         *self);
+SEQEX_AVAILABLE_IN_ALL
+const char      *seqex_message_get_peer_key            (SeqexMessage         *self);
 
 SEQEX_AVAILABLE_IN_ALL G_GNUC_WARN_UNUSED_RESULT
 char            *seqex_message_dup_text                (SeqexMessage         *self);

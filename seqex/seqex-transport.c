@@ -7,6 +7,7 @@
 #include "seqex-debug-private.h"
 #include "seqex-driver-private.h"
 #include "seqex-error-private.h"
+#include "seqex-refusal-private.h"
 
 /* What one wake does at most, so that the context's other sources get their turn. */
 #define READ_LIMIT 64u /* datagrams */
@@ -152,6 +153,23 @@ receive (SeqexDriver     *self,
   return n;
 }
 
+/* What became of datagrams that were sent. */
+static void
+read_refusals (SeqexDriver *self)
+{
+  sqx_address to;
+
+  for (guint i = 0; i < READ_LIMIT; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      if (!seqex_refusal_take (G_SOCKET (self->transport), &to, &error))
+        return;
+      if (error != NULL)
+        tell_unreachable (self, &to, error);
+    }
+}
+
 void
 seqex_transport_read (SeqexDriver  *self,
                       GIOCondition  condition)
@@ -164,6 +182,9 @@ seqex_transport_read (SeqexDriver  *self,
   GInputMessage messages[BATCH_DATAGRAMS] = { 0 };
   GSocketAddress *addresses[BATCH_DATAGRAMS];
   guint n_read = 0;
+
+  if ((condition & G_IO_ERR) && self->addressed && G_IS_SOCKET (self->transport))
+    read_refusals (self);
 
   for (guint i = 0; i < n_slots; i++)
     {

@@ -72,6 +72,7 @@ SeqexWait *seqex_wait_new_for_endpoint (SeqexDriver   *driver,
                                         SeqexWaitKind  kind,
                                         GQueue        *queue,
                                         GTask         *task);
+SeqexWait *seqex_wait_ref     (SeqexWait     *self);
 void       seqex_wait_unref   (SeqexWait     *self);
 /* Lets it time out. */
 void       seqex_wait_limit   (SeqexWait     *self,

@@ -8,6 +8,12 @@
 #include "seqex-dialogue-private.h"
 #include "seqex-error-private.h"
 
+SeqexWait *
+seqex_wait_ref (SeqexWait *self)
+{
+  return g_atomic_rc_box_acquire (self);
+}
+
 void
 seqex_wait_unref (SeqexWait *self)
 {

@@ -8,8 +8,10 @@
 #include "seqex-version.h"
 #include "seqex-version-macros.h"
 
+#include "seqex-authorization.h"
 #include "seqex-channel.h"
 #include "seqex-connection.h"
+#include "seqex-endpoint.h"
 #include "seqex-enum-types.h"
 #include "seqex-enums.h"
 #include "seqex-error.h"

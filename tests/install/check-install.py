@@ -78,7 +78,7 @@ def check_static(installed, compiler, scratch):
     program = scratch / "static"
     run([*compiler, "-Wall", "-Werror", HERE / "consumer.c", "-o", program,
          *installed.pkg_config("--cflags"), installed.find("libseqex-1.a"),
-         *run(["pkg-config", "--libs", "gio-2.0"]).split()])
+         *run(["pkg-config", "--libs", "gio-2.0", "gnutls", "nettle", "hogweed"]).split()])
     run([program])
 
 
