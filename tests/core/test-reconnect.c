@@ -123,6 +123,10 @@ test_tie (Links        *links,
           g_assert_cmpuint (links->talk->conn->secure->generation, ==, round + 1);
           g_assert_cmpuint (links->peer->conn->secure->generation, ==, round + 1);
         }
+      /* Nothing is left of the other attempt. */
+      world_run (links->world, 30 * SQX_SECOND);
+      g_assert_cmpuint (links->talk->conn->secure->generation, ==, 3);
+      g_assert_cmpuint (links->talk->reconnecting, ==, 3);
       links_answer (links);
       links_finish (links, SQX_SECOND);
       links_check_works (links);
@@ -162,34 +166,99 @@ test_one_side (Links        *links,
   links_check (links);
 }
 
-/* It joined, and the peer did not: whoever is behind comes back with a higher generation. */
+/* It joined, and the peer did not. The peer is somewhere else then, so that only it can call: first with
+ * the generation that a has already, and then with a higher one. */
 static void
 test_left_behind (Links        *links,
                   gconstpointer data)
 {
+  for (guint i = 0; i < 2; i++)
+    {
+      /* Either of them may have the smaller key. */
+      do
+        {
+          links->config_a.secret_key[3]++;
+          links_open (links);
+          if ((memcmp (site_key (links->a), site_key (links->b), 32) < 0) == i)
+            break;
+          site_close (links->a);
+          site_close (links->b);
+        }
+      while (TRUE);
+      links_connect (links, FALSE);
+      links_persist (links, SQX_TIME_NEVER);
+      open_both (links);
+      sqx_conn_link_lost (links->talk->conn, now (links), SQX_ERR_TIMED_OUT);
+      sqx_conn_settle (links->talk->conn, now (links));
+      world_run (links->world, 2 * links->world->latency - MS);
+      /* ACCEPT comes, and what a sends on the new link is lost. */
+      links->weather.drop_type = SQX_PACKET_DATA;
+      links->weather.drop_next = 1000;
+      world_run (links->world, 2 * MS);
+      g_assert_cmpuint (links->talk->conn->secure->generation, ==, 1);
+      g_assert_cmpuint (links->peer->conn->secure->generation, ==, 0);
+
+      site_move (links->b, 50 + i, 4000);
+      sqx_conn_link_lost (links->peer->conn, now (links), SQX_ERR_TIMED_OUT);
+      sqx_conn_settle (links->peer->conn, now (links));
+      links->weather.drop_next = 0;
+      links_answer (links);
+      links_finish (links, 60 * SQX_SECOND);
+      links_check (links);
+      assert_resumed (links);
+      site_close (links->a);
+      site_close (links->b);
+      g_ptr_array_set_size (links->b->accepted, 0);
+      world_run (links->world, SQX_SECOND);
+    }
+}
+
+/* A peer that counts in huge steps does not use up the generations: it gets no answer. */
+static void
+test_huge_generation (Links        *links,
+                      gconstpointer data)
+{
   begin (links);
-  open_both (links);
+  links->talk->conn->secure->generation = UINT64_C (1) << 40;
   sqx_conn_link_lost (links->talk->conn, now (links), SQX_ERR_TIMED_OUT);
   sqx_conn_settle (links->talk->conn, now (links));
-  world_run (links->world, 2 * links->world->latency - MS);
-  /* ACCEPT comes, and what a sends on the new link is lost. */
-  links->weather.drop_type = SQX_PACKET_DATA;
-  links->weather.drop_next = 1000;
-  world_run (links->world, 2 * MS);
-  g_assert_cmpuint (links->talk->conn->secure->generation, ==, 1);
+  world_run (links->world, 60 * SQX_SECOND);
+  g_assert_cmpint (sqx_conn_state (links->talk->conn), ==, SQX_STATE_RECONNECTING);
   g_assert_cmpuint (links->peer->conn->secure->generation, ==, 0);
-  world_run (links->world, SQX_HALF_OPEN_LIFE + SQX_SECOND);
-  g_assert_cmpuint (links->talk->conn->secure->generation, ==, 1);
+  g_assert_cmpuint (links->b->accepted->len, ==, 1);
+  g_assert_cmpuint (sqx_endpoint_counters_get (links->b->endpoint)->session_past, >, 0);
+}
 
-  /* Now only the peer calls: once with the generation that a has, and then with a higher one. */
-  sqx_conn_link_lost (links->peer->conn, now (links), SQX_ERR_TIMED_OUT);
-  sqx_conn_settle (links->peer->conn, now (links));
-  world_run (links->world, MS);
-  links->weather.drop_next = 0;
+/* What arrived and was not acknowledged any more is not sent again, because the peer says so. */
+static void
+test_received_is_spared (Links        *links,
+                         gconstpointer data)
+{
+  sqx_statistics before, after;
+  uint64_t in_flight;
+
+  begin (links);
+  links_send_many (links, links->talk, 100, 60000);
+  links_finish (links, 10 * SQX_SECOND);
+  links->hold = TRUE;
+  links_send_many (links, links->talk, 100, 1000);
+  world_run (links->world, links->world->latency + MS);
+  before = talk_statistics (links->talk);
+  in_flight = before.bytes_in_flight;
+  g_assert_cmpuint (links->held->len, ==, 100);
+  g_assert_cmpuint (in_flight, >, 90000);
+  links->weather.cut = TRUE;
+  world_run (links->world, 20 * MS);
+  sqx_conn_link_lost (links->talk->conn, now (links), SQX_ERR_TIMED_OUT);
+  sqx_conn_settle (links->talk->conn, now (links));
+  links->weather.cut = FALSE;
   links_answer (links);
-  links_finish (links, 60 * SQX_SECOND);
+  links_finish (links, 5 * SQX_SECOND);
   links_check (links);
-  assert_resumed (links);
+  after = talk_statistics (links->talk);
+  /* One first window of the new link. */
+  g_assert_cmpuint (after.bytes_resent - before.bytes_resent, <=,
+                    2 * SQX_WINDOW_INITIAL * SQX_DATAGRAM_DEFAULT);
 }
 
 /* The peer's program was started anew. Whoever waits learns it: at once, if anything is sent, else
@@ -484,6 +553,8 @@ main (int    argc,
   ADD ("tie", 0, test_tie);
   ADD ("one-side", 0, test_one_side);
   ADD ("left-behind", 0, test_left_behind);
+  ADD ("huge-generation", 0, test_huge_generation);
+  ADD ("received-is-spared", 0, test_received_is_spared);
   ADD ("restarted-peer", FALSE, test_restarted_peer);
   ADD ("restarted-peer/persistent", TRUE, test_restarted_peer);
   ADD ("limit", 0, test_limit);
