@@ -35,6 +35,7 @@ struct sim_host
   uint32_t      timers;      /* … so many time-outs were handled, … */
   uint64_t      outputs;     /* … and so many datagrams sent */
   uint64_t      bytes_in, bytes_out;
+  uint32_t      half_open;   /* when last looked at */
   sqx_address   nobody_at;   /* the last notice was about this address */
 
   void        (*tap) (sim_host *host, const sim_packet *packet); /* hears instead of the endpoint */

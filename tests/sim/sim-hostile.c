@@ -2,6 +2,8 @@
 
 #include "sim-hostile.h"
 
+#include "seqex/core/sqx-secure.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,26 +49,21 @@ hear_frame (sim_hostile     *hostile,
 }
 
 static void
-hear (sim_end       *end,
-      const uint8_t *bytes,
-      size_t         size)
+hear_packet (sim_hostile *hostile,
+             uint32_t     number,
+             size_t       size,
+             sqx_reader   reader)
 {
-  sim_hostile *hostile = end->tapper;
-  sqx_reader reader = { bytes + SQX_PLAIN_HEADER, bytes + size };
-  sqx_plain_header header;
   sqx_frame frame;
 
-  if (!sqx_decode_plain (bytes, size, &header))
-    sim_fail (hostile->world, "the victim sends what is not PLAIN");
   if (hostile->packets == 0)
-    hostile->oldest = header.number;
-  else if (header.number == hostile->newest + 2)
+    hostile->oldest = number;
+  else if (number == hostile->newest + 2)
     {
       hostile->any_skipped = true;
-      hostile->skipped = header.number - 1;
+      hostile->skipped = number - 1;
     }
-  hostile->newest = header.number;
-  hostile->victim_epoch = header.source_epoch;
+  hostile->newest = number;
   hostile->packets++;
   hostile->bytes += size;
   while (reader.at < reader.end)
@@ -78,9 +75,62 @@ hear (sim_end       *end,
   if (hostile->acks_all && hostile->closes == 0)
     {
       sim_hostile_begin (hostile);
-      sim_hostile_ack (hostile, header.number, header.number);
+      sim_hostile_ack (hostile, number, number);
       sim_hostile_send (hostile);
     }
+}
+
+static void
+hear (sim_end       *end,
+      const uint8_t *bytes,
+      size_t         size)
+{
+  sim_hostile *hostile = end->tapper;
+  sqx_reader reader = { bytes + SQX_PLAIN_HEADER, bytes + size };
+  sqx_plain_header header;
+
+  if (!sqx_decode_plain (bytes, size, &header))
+    sim_fail (hostile->world, "the victim sends what is not PLAIN");
+  hostile->victim_epoch = header.source_epoch;
+  hear_packet (hostile, header.number, size, reader);
+}
+
+static void
+hear_answer (sim_hostile      *hostile,
+             const sim_packet *packet)
+{
+  if (sqx_handshake_handle_answer (&hostile->handshake, packet->bytes, packet->size)
+        != SQX_HANDSHAKE_LEARNED
+      || !sqx_handshake_keys (&hostile->handshake, &hostile->keys))
+    return;
+  hostile->has_keys = hostile->its_hello_known = true;
+  hostile->its_hello = hostile->handshake.hello;
+  hostile->credit_bytes = hostile->its_hello.byte_credit;
+  hostile->credit_exchanges = hostile->its_hello.exchange_credit;
+}
+
+static void
+hear_data (sim_host         *host,
+           const sim_packet *packet)
+{
+  sim_hostile *hostile = host->tapper;
+  uint8_t *copy = malloc (packet->size);
+  sqx_data_header header;
+  sqx_reader reader;
+
+  memcpy (copy, packet->bytes, packet->size);
+  if (!hostile->has_keys)
+    hear_answer (hostile, packet);
+  else if (sqx_decode_data (copy, packet->size, &header))
+    {
+      reader = (sqx_reader) { copy + SQX_DATA_HEADER, copy + packet->size - SQX_TAG_SIZE };
+      if (sqx_keys_open (&hostile->keys, hostile->world->now, 0, header.phase, header.number, copy,
+                         SQX_DATA_HEADER, copy + SQX_DATA_HEADER,
+                         packet->size - SQX_DATA_HEADER - SQX_TAG_SIZE) != SQX_KEYS_OK)
+        sim_fail (hostile->world, "the victim sends what its peer cannot read");
+      hear_packet (hostile, header.number, packet->size, reader);
+    }
+  free (copy);
 }
 
 sim_hostile *
@@ -94,6 +144,15 @@ sim_hostile_new (sim_world *world,
   sim_world_add_pair (world, &hostile->victim, &hostile->self);
   hostile->self->tap = hear;
   hostile->self->tapper = hostile;
+  if (world->secure)
+    {
+      /* The victim is dialled. */
+      hostile->victim->dials = hostile->self->dials = false;
+      hostile->victim->persist = 0;
+      hostile->self->host->tap = hear_data;
+      hostile->self->host->tapper = hostile;
+      hostile->address = hostile->self->host->address;
+    }
   sim_path_clean (&hostile->victim->out.path, 0);
   hostile->epoch = 0x40000000u | (uint32_t) sim_rng_below (&world->rng, 1u << 30);
   hostile->number = (uint32_t) sim_rng_below (&world->rng, 1u << 30);
@@ -113,7 +172,23 @@ sim_hostile_new (sim_world *world,
 void
 sim_hostile_free (sim_hostile *hostile)
 {
+  sqx_handshake_clear (&hostile->handshake);
+  sqx_keys_clear (&hostile->keys);
   free (hostile);
+}
+
+static void
+begin_data (sim_hostile *hostile)
+{
+  sqx_data_header header = {
+    .phase = sqx_keys_phase (&hostile->keys),
+    .destination_id = hostile->handshake.peer_id,
+    .number = hostile->number++,
+  };
+
+  hostile->sealed = false;
+  hostile->writer.capacity -= SQX_TAG_SIZE;
+  sqx_write_data (&hostile->writer, &header);
 }
 
 sqx_writer *
@@ -123,24 +198,69 @@ sim_hostile_begin (sim_hostile *hostile)
     .instance = hostile->victim->config.instance,
     .source_epoch = hostile->epoch,
     .destination_epoch = hostile->victim_epoch,
-    .number = hostile->number++,
+    .number = hostile->number,
   };
 
   hostile->writer = (sqx_writer) { hostile->buffer, 0, hostile->victim->config.max_datagram_size };
+  if (hostile->world->secure)
+    {
+      begin_data (hostile);
+      return &hostile->writer;
+    }
+  hostile->number++;
   sqx_write_plain (&hostile->writer, &header);
   return &hostile->writer;
+}
+
+static void
+seal (sim_hostile *hostile)
+{
+  sqx_writer *writer = &hostile->writer;
+
+  if (hostile->sealed)
+    return;
+  hostile->sealed = true;
+  hostile->clear_size = writer->size - SQX_DATA_HEADER;
+  memcpy (hostile->clear, writer->data + SQX_DATA_HEADER, hostile->clear_size);
+  if (!sqx_keys_seal (&hostile->keys, hostile->number - 1, writer->data, SQX_DATA_HEADER,
+                      writer->data + SQX_DATA_HEADER, hostile->clear_size))
+    sim_fail (hostile->world, "a hostile packet cannot be sealed");
+  writer->size += SQX_TAG_SIZE;
+}
+
+static sim_packet *
+make_packet (sim_hostile   *hostile,
+             const uint8_t *bytes,
+             size_t         size)
+{
+  sim_packet *packet = calloc (1, sizeof *packet + size + hostile->clear_size);
+
+  packet->to = hostile->victim;
+  packet->references = 1;
+  packet->size = size;
+  memcpy (packet->bytes, bytes, size);
+  if (!hostile->world->secure)
+    return packet;
+  packet->addressed = true;
+  packet->source = hostile->address;
+  packet->destination = hostile->victim->host->address;
+  packet->from = hostile->self;
+  packet->frames = packet->bytes + size;
+  packet->frames_size = hostile->clear_size;
+  memcpy (packet->bytes + size, hostile->clear, hostile->clear_size);
+  return packet;
 }
 
 void
 sim_hostile_send (sim_hostile *hostile)
 {
-  sim_packet *packet = calloc (1, sizeof *packet + hostile->writer.size);
-
-  packet->to = hostile->victim;
-  packet->references = 1;
-  packet->size = hostile->writer.size;
-  memcpy (packet->bytes, hostile->buffer, hostile->writer.size);
-  sim_end_arrive (hostile->victim, packet);
+  if (hostile->world->secure)
+    {
+      seal (hostile);
+      sim_host_arrive (hostile->world, make_packet (hostile, hostile->buffer, hostile->writer.size));
+    }
+  else
+    sim_end_arrive (hostile->victim, make_packet (hostile, hostile->buffer, hostile->writer.size));
 }
 
 void
@@ -150,13 +270,54 @@ sim_hostile_wait (sim_hostile *hostile,
   sim_world_run_until (hostile->world, hostile->world->now + time);
 }
 
+static void
+give_random (void    *user_data,
+             uint8_t *bytes,
+             size_t   size)
+{
+  sim_rng_fill (user_data, bytes, size);
+}
+
+/* By IK, with a key of its own. */
+static void
+shake_hands (sim_hostile *hostile)
+{
+  const sim_host *host = hostile->self->host;
+  sqx_handshake_params params = {
+    .crypto = &host->crypto, .secret_key = host->secret_key, .random = give_random,
+    .user_data = &hostile->self->core_rng,
+  };
+  static const uint8_t session_id[SQX_SESSION_ID_SIZE] = { 42 };
+
+  sqx_hello_add_secure (&hostile->hello, &host->crypto, 0, session_id, 0);
+  if (!sqx_handshake_start (&hostile->handshake, &params, 0x12345678,
+                            hostile->victim->host->public_key, &hostile->hello))
+    sim_fail (hostile->world, "a hostile handshake does not begin");
+  sim_host_arrive (hostile->world, make_packet (hostile, hostile->handshake.packet,
+                                                hostile->handshake.packet_size));
+  sim_hostile_wait (hostile, 100 * SIM_MS);
+  if (!hostile->has_keys)
+    sim_fail (hostile->world, "the victim does not answer a handshake");
+  sqx_write_ping (sim_hostile_begin (hostile));
+  sim_hostile_send (hostile);
+  sim_hostile_wait (hostile, SIM_MS);
+  if (hostile->victim->conn == NULL)
+    sim_fail (hostile->world, "the victim does not finish a handshake");
+}
+
 void
 sim_hostile_connect (sim_hostile *hostile)
 {
   uint8_t parameters[SQX_HELLO_MAX];
   size_t size = sqx_hello_encode (&hostile->hello, parameters);
-  sqx_writer *writer = sim_hostile_begin (hostile);
+  sqx_writer *writer;
 
+  if (hostile->world->secure)
+    {
+      shake_hands (hostile);
+      return;
+    }
+  writer = sim_hostile_begin (hostile);
   sqx_write_hello (writer, parameters, size);
   sim_hostile_send (hostile);
   sim_hostile_wait (hostile, SIM_MS);

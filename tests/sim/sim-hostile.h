@@ -4,8 +4,9 @@
  */
 #pragma once
 
-#include "sim.h"
+#include "sim-host.h"
 
+#include "seqex/core/sqx-handshake.h"
 #include "seqex/core/sqx-hello.h"
 #include "seqex/core/sqx-wire.h"
 
@@ -34,6 +35,15 @@ typedef struct
   uint64_t   closes;
   uint64_t   close_code;
   bool       acks_all;      /* it acknowledges every packet at once */
+
+  /* Encrypted: it has valid keys. */
+  sqx_handshake handshake;
+  sqx_keys   keys;
+  bool       has_keys;
+  bool       sealed;        /* the packet, which is then sent again as it is */
+  sqx_address address;      /* from which it sends */
+  uint8_t    clear[SQX_DATAGRAM_MAX];
+  size_t     clear_size;
 } sim_hostile;
 
 /* Makes the two, the victim's connection included; @config changes are done by then. */

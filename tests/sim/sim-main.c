@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define JOBS_MAX     64
+#define WANTED_MAX   128
 #define FAILURES_MAX 10  /* of a scenario; it is given up then */
 #define SEED_SECONDS 300 /* of real time for one seed: more is a hang inside of the core */
 
@@ -331,7 +332,7 @@ main (int   argc,
     { "share", required_argument, NULL, 'S' },    { NULL, 0, NULL, 0 },
   };
   options chosen = { .jobs = 1, .share = 100 };
-  const sim_scenario *wanted[64];
+  const sim_scenario *wanted[WANTED_MAX];
   unsigned count = 0;
   tally total = { 0 };
   bool good = true;
@@ -342,7 +343,7 @@ main (int   argc,
     switch (option)
       {
       case 'n':
-        if (count == 64)
+        if (count == WANTED_MAX)
           usage ();
         wanted[count++] = find_scenario (optarg);
         break;
@@ -358,7 +359,7 @@ main (int   argc,
       }
   if (optind != argc)
     usage ();
-  if (count == 0 && count_scenarios () <= 64)
+  if (count == 0 && count_scenarios () <= WANTED_MAX)
     for (const sim_scenario *const *set = sim_all_scenarios; *set != NULL; set++)
       for (const sim_scenario *it = *set; it->name != NULL; it++)
         wanted[count++] = it;

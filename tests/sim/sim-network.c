@@ -173,6 +173,8 @@ sim_network_send (sim_end          *from,
   uint64_t leaves;
 
   out->sent++;
+  if (world->overhear != NULL)
+    world->overhear (world, notes, bytes, size);
   /* The draw comes first, so that a blackout does not change what happens after it. */
   if (is_lost (out, &world->net_rng) || world->now < out->dark_until
       || (out->path.mtu > 0 && size > out->path.mtu))

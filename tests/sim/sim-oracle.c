@@ -562,14 +562,21 @@ sim_oracle_memory (sim_end *end)
   check_peak (end, sim_oracle_memory_bound (end));
 }
 
-/* An endpoint without connections: its tables, and some handshakes that are not finished. */
-#define MEMORY_HOST UINT64_C (65536)
+/* An endpoint without connections; a handshake that is not finished, and what it may keep. */
+#define MEMORY_HOST      UINT64_C (65536)
+#define MEMORY_HALF_OPEN (UINT64_C (4096) + SQX_EARLY_DATA * SQX_INIT_MIN)
 
 void
 sim_oracle_host_memory (sim_host *host)
 {
+  uint32_t half_open = sqx_endpoint_n_half_open (host->endpoint);
   uint64_t bound = MEMORY_HOST;
 
+  /* The most there were since the last look is seen before or after it. */
+  if (half_open > host->half_open)
+    host->half_open = half_open;
+  bound += host->half_open * MEMORY_HALF_OPEN;
+  host->half_open = half_open;
   for (uint32_t i = 0; i < host->n_ends; i++)
     if (host->ends[i]->conn != NULL)
       bound += sim_oracle_memory_bound (host->ends[i]);

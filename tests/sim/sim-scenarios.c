@@ -9,5 +9,6 @@ const sim_scenario *const sim_all_scenarios[] = {
   sim_scenarios_costs,
   sim_scenarios_secure,
   sim_scenarios_links,
+  sim_scenarios_intruders,
   NULL,
 };

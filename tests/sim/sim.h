@@ -395,6 +395,10 @@ struct sim_world
   uint32_t     n_hosts;
   uint64_t     link_losses;
 
+  /* Somebody on the path sees all that is sent. */
+  void       (*overhear) (sim_world *world, const sim_packet *notes, const uint8_t *bytes,
+                          size_t size);
+  void        *overhearer;
   bool         tampers;       /* somebody changed what was sent */
   uint64_t     packets;       /* sent by all */
   uint64_t     trigger_at;    /* after so many packets … */
@@ -554,6 +558,7 @@ extern const sim_scenario sim_scenarios_attacks[];
 extern const sim_scenario sim_scenarios_costs[];
 extern const sim_scenario sim_scenarios_secure[];
 extern const sim_scenario sim_scenarios_links[];
+extern const sim_scenario sim_scenarios_intruders[];
 extern const sim_scenario *const sim_all_scenarios[];
 
 /* sim-random.c: what random worlds are made of. */
