@@ -455,7 +455,8 @@ meet_deadlines (World *world)
     }
 }
 
-/* A deadline that came leads to a packet or to a later deadline, or else timers would fire for ever. */
+/* A deadline that came leads to a packet or to a later deadline, or else timers would fire for
+ * ever. */
 static void
 check_progress (World *world)
 {

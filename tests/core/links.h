@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Two sites with encrypted connections between them, weather in the network, and a ledger of all that
- * their programs told each other.
+ * Two sites with encrypted connections between them, weather in the network, and a ledger of all
+ * that their programs told each other.
  *
- * Every message has contents of its own, and is answered by the same bytes. The ledger asserts at each
- * step that no program sees a message twice or with other contents, and that no wait is told twice.
+ * Every message has contents of its own, and is answered by the same bytes. The ledger asserts at
+ * each step that no program sees a message twice or with other contents, and that no wait is told
+ * twice.
  */
 #pragma once
 

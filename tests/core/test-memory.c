@@ -111,8 +111,8 @@ test_idle (Links        *links,
   idle = (held - before) / (2 * n);
   all = (heap () - all) / (2 * n);
   g_test_message ("figure: %" G_GINT64_FORMAT " bytes after the handshake, %" G_GINT64_FORMAT
-                  " after 100 exchanges, %" G_GINT64_FORMAT " with what libraries and this test hold; "
-                  "struct sqx_conn %" G_GSIZE_FORMAT ", sqx_secure %" G_GSIZE_FORMAT,
+                  " after 100 exchanges, %" G_GINT64_FORMAT " with what libraries and this test "
+                  "hold; struct sqx_conn %" G_GSIZE_FORMAT ", sqx_secure %" G_GSIZE_FORMAT,
                   once, idle, all, sizeof (sqx_conn), sizeof (sqx_secure));
   g_assert_cmpint (idle, <=, IDLE_MAX);
   /* Nobody does anything. */

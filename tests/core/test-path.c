@@ -262,8 +262,8 @@ test_tries (void)
   g_assert_cmpuint (challenge (&f), ==, FULL);
 }
 
-/* Which of several questions was answered is not known: too small a sample would make all that comes
- * later than it seem lost, and too large a one would make probe time-outs of it. */
+/* Which of several questions was answered is not known: too small a sample would make all that
+ * comes later than it seem lost, and too large a one would make probe time-outs of it. */
 static void
 test_ambiguous_rtt (void)
 {

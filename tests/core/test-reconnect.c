@@ -47,8 +47,8 @@ assert_resumed (Links *links)
   g_assert_cmpuint (sqx_endpoint_n_connections (links->b->endpoint), ==, 1);
 }
 
-/* The network is gone for two minutes, under 1000 open exchanges in each direction, and with a message
- * of 16 MiB half way. */
+/* The network is gone for two minutes, under 1000 open exchanges in each direction, and with a
+ * message of 16 MiB half way. */
 static void
 test_long_cut (Links        *links,
                gconstpointer data)
@@ -166,8 +166,8 @@ test_one_side (Links        *links,
   links_check (links);
 }
 
-/* It joined, and the peer did not. The peer is somewhere else then, so that only it can call: first with
- * the generation that a has already, and then with a higher one. */
+/* It joined, and the peer did not. The peer is somewhere else then, so that only it can call:
+ * first with the generation that a has already, and then with a higher one. */
 static void
 test_left_behind (Links        *links,
                   gconstpointer data)
@@ -280,7 +280,8 @@ test_restarted_peer (Links        *links,
   site_restart (links->b, &links->config_b);
   took = links_all_fail (links, SQX_ERR_SESSION_LOST, 20 * SQX_SECOND);
   g_assert_cmpuint (took, <=, SQX_KEEPALIVE_DEFAULT + SQX_SECOND);
-  g_test_message ("figure: all of 1000 waits told after %.2f s, when idle", (double) took / SQX_SECOND);
+  g_test_message ("figure: all of 1000 waits told after %.2f s, when idle",
+                  (double) took / SQX_SECOND);
   if (!persistent)
     {
       g_assert_true (links->talk->closed);

@@ -67,8 +67,8 @@ test_both_sides (Links        *links,
   links_check (links);
 }
 
-/* Asked for before the peer has acknowledged anything, it comes as soon as it may; asked for twice, it
- * comes once. */
+/* Asked for before the peer has acknowledged anything, it comes as soon as it may; asked for
+ * twice, it comes once. */
 static void
 test_early (Links        *links,
             gconstpointer data)

@@ -128,8 +128,8 @@ test_resends (void)
   tear_down (&f);
 }
 
-/* The peer need not have kept a part of a message from the link before, so all of it goes again, and
- * what was acknowledged before does not count. */
+/* The peer need not have kept a part of a message from the link before, so all of it goes again,
+ * and what was acknowledged before does not count. */
 static void
 test_partial (void)
 {

@@ -206,8 +206,8 @@ test_what_stays (Links        *links,
   g_assert_cmpuint (after.min_rtt, >=, 390 * MS);
 }
 
-/* Both move at once, and neither is told: nobody can find the other, until one of them is told where
- * to look. */
+/* Both move at once, and neither is told: nobody can find the other, until one of them is told
+ * where to look. */
 static void
 test_both_lost (Links        *links,
                 gconstpointer data)
@@ -251,8 +251,8 @@ test_flutter (Links        *links,
 
 /* Attackers ------------------------------------------------------------------------------ */
 
-/* Somebody on the path sends copies of what passes from addresses of his choice, before or after the
- * packet itself; he counts what goes there. */
+/* Somebody on the path sends copies of what passes from addresses of his choice, before or after
+ * the packet itself; he counts what goes there. */
 typedef struct
 {
   Links      *links;
@@ -316,8 +316,8 @@ test_spoofed (Links        *links,
   g_assert_cmpuint (spoofer.received, >, 0);
 }
 
-/* The same with every packet taken away and sent on from there, small ones too; when he stops, all goes
- * on. */
+/* The same with every packet taken away and sent on from there, small ones too; when he stops,
+ * all goes on. */
 static void
 test_diverted (Links        *links,
                gconstpointer data)
@@ -365,8 +365,8 @@ test_blind (Links        *links,
       packet[4] = (guint8) id;
       packet[5] = packet[6] = packet[7] = 0;
       packet[8] = (guint8) i;
-      world_inject (links->world, i % 3 == 0 ? &links->a->address : &from, &links->b->address, packet,
-                    30 + i % 1000);
+      world_inject (links->world, i % 3 == 0 ? &links->a->address : &from, &links->b->address,
+                    packet, 30 + i % 1000);
       if (i % 100 == 0)
         world_run (links->world, 20 * MS);
     }

@@ -4,6 +4,8 @@
  */
 #include "links.h"
 
+#include <string.h>
+
 #include "sqx-conn-private.h"
 #include "sqx-wire-secure.h"
 
@@ -256,6 +258,29 @@ test_slow_key (Links        *links,
   links_check (links);
 }
 
+/* Another application is refused, by the side that learns of it first, and by name. */
+static void
+test_applications (Links        *links,
+                   gconstpointer data)
+{
+  links->config_a.connection.application_id = "org.example.One";
+  links->config_b.connection.application_id = "org.example.Two";
+  links_open (links);
+  for (guint known = 0; known < 2; known++)
+    {
+      links->talk = site_connect (links->a, links->b, known ? links->b : NULL);
+      links_send (links, links->talk, 100);
+      g_assert_cmpuint (links_all_fail (links, SQX_ERR_APPLICATION_MISMATCH, SQX_SECOND), <=,
+                        100 * MS);
+      g_assert_cmpuint (links->talk->closing.code, ==, SQX_CLOSE_APPLICATION_MISMATCH);
+      g_assert_nonnull (strstr (links->talk->closing.reason_text, "\"org.example.One\""));
+      g_assert_nonnull (strstr (links->talk->closing.reason_text, "\"org.example.Two\""));
+      g_assert_cmpint (links->talk->closing.by_peer, ==, known);
+    }
+  world_run (links->world, SQX_HALF_OPEN_LIFE);
+  g_assert_cmpuint (links->b->accepted->len, ==, 0);
+}
+
 /* Versions -------------------------------------------------------------------------------- */
 
 static void
@@ -323,6 +348,7 @@ main (int    argc,
   ADD_DATA ("long-way/known", TRUE, test_long_way);
   ADD ("wrong-key", test_wrong_key);
   ADD ("slow-key", test_slow_key);
+  ADD ("applications", test_applications);
   ADD ("version", test_version);
   ADD ("forged-version", test_forged_version);
   return g_test_run ();

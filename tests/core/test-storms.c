@@ -181,7 +181,8 @@ test_replay (Links        *links,
   g_ptr_array_unref (tape.flights);
 }
 
-/* CONFIRM again and again costs at most an answer as long as nothing else came, and then nothing. */
+/* CONFIRM again and again costs at most an answer as long as nothing else came, and then
+ * nothing. */
 static void
 test_confirms (Links        *links,
                gconstpointer data)
@@ -281,6 +282,159 @@ test_reset_in_full_window (Links        *links,
   links_finish (links, 10 * SQX_SECOND);
   assert_unmoved (&before, links->talk);
   links_check (links);
+}
+
+/* A packet of @talk's peer that is taken out of the network. */
+static gboolean
+catch_data (World   *world,
+            Flight  *flight,
+            gpointer data)
+{
+  Flight *caught = data;
+
+  if (caught->data != NULL || (flight->data[0] & ~1) != SQX_PACKET_DATA)
+    return TRUE;
+  *caught = *flight;
+  caught->data = g_memdup2 (flight->data, flight->size);
+  return FALSE;
+}
+
+/* Each bit of a packet flipped, each length of it, and what else an attacker makes of it: only
+ * the packet itself counts, and once. */
+static void
+test_altered (Links        *links,
+              gconstpointer data)
+{
+  Flight caught = { 0 };
+  Mark before;
+  guint64 n = 0;
+
+  links_open (links);
+  links_connect (links, TRUE);
+  links_check_works (links);
+  world_run (links->world, SQX_SECOND);
+  links->world->filter = catch_data;
+  links->world->filter_data = &caught;
+  links_send (links, links->talk, 150);
+  world_flush (links->world);
+  g_assert_nonnull (caught.data);
+  before = mark (links->peer);
+  for (gsize bit = 0; bit < 8 * caught.size; bit++, n++)
+    {
+      caught.data[bit / 8] ^= (guint8) (1u << bit % 8);
+      world_inject (links->world, &caught.from, &caught.to, caught.data, caught.size);
+      caught.data[bit / 8] ^= (guint8) (1u << bit % 8);
+    }
+  for (gsize size = 0; size < caught.size; size++, n++)
+    world_inject (links->world, &caught.from, &caught.to, caught.data, size);
+  world_run (links->world, 20 * MS);
+  /* Back to where it came from. */
+  world_inject (links->world, &caught.to, &caught.from, caught.data, caught.size);
+  world_run (links->world, 20 * MS);
+  assert_unmoved (&before, links->peer);
+  g_assert_cmpuint (mark (links->peer).received, ==, before.received);
+
+  for (guint i = 0; i < 5; i++)
+    world_inject (links->world, &caught.from, &caught.to, caught.data, caught.size);
+  world_run (links->world, 20 * MS);
+  g_assert_cmpuint (mark (links->peer).received, ==, before.received + 1);
+  links_finish (links, 5 * SQX_SECOND);
+  links_check (links);
+  g_test_message ("figure: %" G_GUINT64_FORMAT " altered packets", n);
+  g_free (caught.data);
+}
+
+/* One side's program is started anew when the @k-th datagram has gone out. */
+typedef struct
+{
+  guint count, k;
+} Fuse;
+
+static gboolean
+burn (World   *world,
+      Flight  *flight,
+      gpointer data)
+{
+  ((Fuse *) data)->count++;
+  return TRUE;
+}
+
+/* A program that went waits for nothing. */
+static void
+forget_waits (Links *links)
+{
+  for (guint i = 0; i < links->entries->len; i++)
+    {
+      Entry *entry = g_ptr_array_index (links->entries, i);
+
+      if (entry->from->conn == NULL && entry->told == 0)
+        {
+          entry->told = 1;
+          links->open--;
+        }
+    }
+}
+
+static void
+restart_at (Links *links,
+            Fuse  *fuse,
+            Site  *site)
+{
+  gboolean peer_sent = FALSE;
+
+  links->talk = site_connect (links->a, links->b, fuse->k % 2 == 0 ? links->b : NULL);
+  sqx_conn_set_persistent (links->talk->conn, links->world->now, SQX_TIME_NEVER);
+  links_send_many (links, links->talk, 8, 1500);
+  while (fuse->count < fuse->k)
+    {
+      world_run (links->world, MS);
+      g_assert_cmpuint (links->world->now, <, 1000000 * SQX_SECOND);
+      if (!peer_sent && links->b->accepted->len > 0)
+        {
+          peer_sent = TRUE;
+          links->peer = site_accepted (links->b, 0);
+          sqx_conn_set_persistent (links->peer->conn, links->world->now, SQX_TIME_NEVER);
+          links_send_many (links, links->peer, 8, 1500);
+        }
+      if (links->open == 0 && peer_sent)
+        links_send (links, links->talk, 1500);
+    }
+  site_restart (site, site == links->a ? &links->config_a : &links->config_b);
+  forget_waits (links);
+  links_finish (links, 60 * SQX_SECOND);
+  for (guint i = 0; i < links->entries->len; i++)
+    {
+      const Entry *entry = g_ptr_array_index (links->entries, i);
+
+      g_assert_cmpuint (entry->told, ==, 1);
+      if (entry->outcome == SQX_EVENT_FAILED)
+        g_assert_cmpint (entry->error, ==, SQX_ERR_SESSION_LOST);
+    }
+}
+
+/* Whenever it happens, every wait of the other side is told: the reply, or that the session is
+ * lost. */
+static void
+test_restart_everywhere (Links        *links,
+                         gconstpointer data)
+{
+  const gboolean at_b = GPOINTER_TO_INT (data);
+  Fuse fuse = { 0 };
+
+  links->world->filter = burn;
+  links->world->filter_data = &fuse;
+  for (fuse.k = 1; fuse.k <= 120; fuse.k++)
+    {
+      fuse.count = 0;
+      links_open (links);
+      restart_at (links, &fuse, at_b ? links->b : links->a);
+      site_close (links->a);
+      site_close (links->b);
+      g_ptr_array_set_size (links->a->accepted, 0);
+      g_ptr_array_set_size (links->b->accepted, 0);
+      g_ptr_array_set_size (links->entries, 0);
+      world_run (links->world, SQX_SECOND);
+    }
 }
 
 /* Everything at once ------------------------------------------------------------------------ */
@@ -404,6 +558,9 @@ main (int    argc,
   ADD ("confirms", 0, test_confirms);
   ADD ("resets", 0, test_resets);
   ADD ("reset-in-full-window", 0, test_reset_in_full_window);
+  ADD ("altered", 0, test_altered);
+  ADD ("restart-everywhere/a", FALSE, test_restart_everywhere);
+  ADD ("restart-everywhere/b", TRUE, test_restart_everywhere);
   ADD ("everything", 1, test_everything);
   return g_test_run ();
 }
