@@ -94,13 +94,14 @@ site_restart (Site                      *site,
 /* Programs ----------------------------------------------------------------------------- */
 
 static void
-answer (Links *links,
-        Held  *held)
+answer (Links      *links,
+        const Held *held)
 {
   sqx_payload payload = { held->entry->data, held->entry->size, NULL };
 
-  sqx_conn_reply (held->talk->conn, links->world->now, &held->id, &payload, SQX_MESSAGE_FINAL, NULL,
-                  NULL);
+  if (sqx_conn_reply (held->talk->conn, links->world->now, &held->id, &payload, SQX_MESSAGE_FINAL,
+                      NULL, NULL) == SQX_ERR_NO_MEMORY)
+    g_array_append_val (links->held, *held);
 }
 
 static gboolean
@@ -166,9 +167,9 @@ entry_free (gpointer data)
 }
 
 Entry *
-links_send (Links *links,
-            Talk  *from,
-            gsize  size)
+links_try_send (Links *links,
+                Talk  *from,
+                gsize  size)
 {
   Entry *entry = g_new0 (Entry, 1);
   sqx_payload payload;
@@ -185,8 +186,22 @@ links_send (Links *links,
   links->open++;
 
   payload = (sqx_payload) { entry->data, entry->size, NULL };
-  g_assert_cmpint (sqx_conn_send (from->conn, links->world->now, 0, &payload, 0, entry,
-                                  &entry->handle), ==, SQX_OK);
+  if (sqx_conn_send (from->conn, links->world->now, 0, &payload, 0, entry,
+                     &entry->handle) == SQX_OK)
+    return entry;
+  links->open--;
+  g_ptr_array_set_size (links->entries, (gint) entry->id);
+  return NULL;
+}
+
+Entry *
+links_send (Links *links,
+            Talk  *from,
+            gsize  size)
+{
+  Entry *entry = links_try_send (links, from, size);
+
+  g_assert_nonnull (entry);
   return entry;
 }
 
@@ -203,10 +218,16 @@ links_send_many (Links *links,
 void
 links_answer (Links *links)
 {
+  guint n = links->held->len;
+
   links->hold = FALSE;
-  for (guint i = 0; i < links->held->len; i++)
-    answer (links, &g_array_index (links->held, Held, i));
-  g_array_set_size (links->held, 0);
+  for (guint i = 0; i < n; i++)
+    {
+      Held held = g_array_index (links->held, Held, i);
+
+      answer (links, &held);
+    }
+  g_array_remove_range (links->held, 0, n);
 }
 
 guint64

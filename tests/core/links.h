@@ -84,6 +84,8 @@ void site_move       (Site *site, guint host, guint port);
 void site_restart    (Site *site, const sqx_endpoint_config *config);
 
 Entry *links_send      (Links *links, Talk *from, gsize size);
+/* NULL: it was not taken. */
+Entry *links_try_send  (Links *links, Talk *from, gsize size);
 void   links_send_many (Links *links, Talk *from, guint n, gsize size);
 /* Answers what is held. */
 void   links_answer    (Links *links);
