@@ -163,6 +163,9 @@ sqx_conn_handle_unreachable (sqx_conn *conn,
     {
       sqx_timers_set (&conn->timers, SQX_TIMER_UNREACHABLE,
                       sqx_time_add (now, conn->config.unreachable_timeout));
-      sqx_conn_touch (conn);
+      /* Anybody could have said so; who is there answers. */
+      if (conn->secure != NULL && conn->secure->linked)
+        conn->link.ping_due = true;
+      sqx_conn_update_timers (conn, now);
     }
 }

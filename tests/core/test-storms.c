@@ -260,6 +260,36 @@ test_resets (Links        *links,
   links_check (links);
 }
 
+/* ICMP is as easily forged as RESET, also while nothing is on its way: the peer is asked, and
+ * that it is there counts. */
+static void
+test_unreachable (Links        *links,
+                  gconstpointer data)
+{
+  Mark before;
+
+  links_open (links);
+  links_connect (links, FALSE);
+  links_check_works (links);
+  world_run (links->world, 60 * SQX_SECOND);
+  before = mark (links->talk);
+  for (guint i = 0; i < 20; i++)
+    {
+      sqx_endpoint_handle_unreachable (links->a->endpoint, links->world->now, &links->b->address);
+      world_run (links->world, SQX_SECOND);
+    }
+  world_run (links->world, 60 * SQX_SECOND);
+  assert_unmoved (&before, links->talk);
+  links_check_works (links);
+
+  /* Really nobody there. */
+  site_close (links->b);
+  sqx_endpoint_handle_unreachable (links->a->endpoint, links->world->now, &links->b->address);
+  links_send (links, links->talk, 10);
+  g_assert_cmpuint (links_all_fail (links, SQX_ERR_UNREACHABLE, 10 * SQX_SECOND), <=,
+                    SQX_UNREACHABLE_DEFAULT);
+}
+
 /* A window that is full does not keep a link from asking whether the peer still knows it. */
 static void
 test_reset_in_full_window (Links        *links,
@@ -558,6 +588,7 @@ main (int    argc,
   ADD ("confirms", 0, test_confirms);
   ADD ("resets", 0, test_resets);
   ADD ("reset-in-full-window", 0, test_reset_in_full_window);
+  ADD ("unreachable", 0, test_unreachable);
   ADD ("altered", 0, test_altered);
   ADD ("restart-everywhere/a", FALSE, test_restart_everywhere);
   ADD ("restart-everywhere/b", TRUE, test_restart_everywhere);
