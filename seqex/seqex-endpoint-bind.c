@@ -134,6 +134,61 @@ seqex_endpoint_bind (SeqexEndpoint   *self,
   return TRUE;
 }
 
+/**
+ * seqex_endpoint_rebind:
+ * @self: an endpoint
+ * @address: an IPv4 or IPv6 address with a port; port 0 for any
+ * @error: where to put an error
+ *
+ * Moves the endpoint to another address of this machine. Its connections follow.
+ *
+ * The old transport is not used any more, and what was on its way to it is sent again. Peers of a
+ * connection with something open hear of the new address at once, others with the next thing that
+ * is sent to them; each makes sure of it before it uses it. A connection whose peer sends to the old
+ * address only, because this side has nothing to say, is not found any more.
+ *
+ * An endpoint that is not bound is bound, as by [method@Seqex.Endpoint.bind].
+ *
+ * Errors are as in [method@Seqex.Endpoint.bind], but for %G_IO_ERROR_EXISTS. After an error the
+ * endpoint is where it was. It is not possible to bind to the port that the endpoint has already, on
+ * addresses that include the old one.
+ *
+ * Returns: `TRUE` if the endpoint has moved
+ */
+gboolean
+seqex_endpoint_rebind (SeqexEndpoint   *self,
+                       GSocketAddress  *address,
+                       GError         **error)
+{
+  g_autoptr (GSocket) socket = NULL;
+  GError *failure;
+
+  g_return_val_if_fail (SEQEX_IS_ENDPOINT (self), FALSE);
+  g_return_val_if_fail (G_IS_SOCKET_ADDRESS (address), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  if (!self->bound)
+    return seqex_endpoint_bind (self, address, error);
+  if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
+    return FALSE;
+
+  failure = seqex_endpoint_get_failure (self);
+  if (failure != NULL)
+    {
+      g_propagate_error (error, failure);
+      return FALSE;
+    }
+  socket = new_socket (address, error);
+  if (socket == NULL)
+    return FALSE;
+
+  seqex_driver_close_transport (self->driver);
+  g_clear_object (&self->local_address);
+  take_transport (self, G_DATAGRAM_BASED (socket), self->accepts);
+  sqx_endpoint_handle_network_changed (self->driver->core, seqex_driver_now ());
+  seqex_driver_mark_ready (self->driver);
+  return TRUE;
+}
+
 static gboolean
 check_socket (GSocket  *socket,
               GError  **error)

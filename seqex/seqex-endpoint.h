@@ -54,6 +54,10 @@ gboolean          seqex_endpoint_bind                          (SeqexEndpoint   
                                                                 GSocketAddress       *address,
                                                                 GError              **error);
 SEQEX_AVAILABLE_IN_ALL
+gboolean          seqex_endpoint_rebind                        (SeqexEndpoint        *self,
+                                                                GSocketAddress       *address,
+                                                                GError              **error);
+SEQEX_AVAILABLE_IN_ALL
 gboolean          seqex_endpoint_bind_socket                   (SeqexEndpoint        *self,
                                                                 GSocket              *socket,
                                                                 GError              **error);
