@@ -104,6 +104,23 @@ answer (Links      *links,
     g_array_append_val (links->held, *held);
 }
 
+/* An ordered message comes after all that were sent before it on its channel, but for those that
+ * were taken back. */
+static void
+check_order (Links       *links,
+             const Entry *entry)
+{
+  if (!entry->ordered)
+    return;
+  for (guint64 id = 0; id < entry->id; id++)
+    {
+      const Entry *other = g_ptr_array_index (links->entries, id);
+
+      if (other->from == entry->from && other->channel == entry->channel && !other->cancelled)
+        g_assert_cmpuint (other->seen, ==, 1);
+    }
+}
+
 static gboolean
 taken_cb (Talk              *talk,
           const sqx_message *message,
@@ -121,6 +138,7 @@ taken_cb (Talk              *talk,
   g_assert_cmpuint (message->size, ==, held.entry->size);
   g_assert_cmpint (memcmp (message->data, held.entry->data, message->size), ==, 0);
   g_assert_cmpuint (held.entry->seen++, ==, 0);
+  check_order (links, held.entry);
 
   if (links->hold)
     g_array_append_val (links->held, held);
@@ -166,16 +184,20 @@ entry_free (gpointer data)
   g_free (entry);
 }
 
-Entry *
-links_try_send (Links *links,
-                Talk  *from,
-                gsize  size)
+static Entry *
+try_send_on (Links   *links,
+             Talk    *from,
+             guint    channel,
+             gboolean ordered,
+             gsize    size)
 {
   Entry *entry = g_new0 (Entry, 1);
   sqx_payload payload;
 
   entry->id = links->entries->len;
   entry->from = from;
+  entry->channel = channel;
+  entry->ordered = ordered;
   entry->size = MAX (size, sizeof entry->id);
   entry->sent_at = links->world->now;
   entry->data = g_malloc (entry->size);
@@ -186,12 +208,45 @@ links_try_send (Links *links,
   links->open++;
 
   payload = (sqx_payload) { entry->data, entry->size, NULL };
-  if (sqx_conn_send (from->conn, links->world->now, 0, &payload, 0, entry,
-                     &entry->handle) == SQX_OK)
+  if (sqx_conn_send (from->conn, links->world->now, channel, &payload,
+                     ordered ? SQX_MESSAGE_ORDERED : 0, entry, &entry->handle) == SQX_OK)
     return entry;
   links->open--;
   g_ptr_array_set_size (links->entries, (gint) entry->id);
   return NULL;
+}
+
+Entry *
+links_try_send (Links *links,
+                Talk  *from,
+                gsize  size)
+{
+  return try_send_on (links, from, 0, FALSE, size);
+}
+
+Entry *
+links_send_on (Links   *links,
+               Talk    *from,
+               guint    channel,
+               gboolean ordered,
+               gsize    size)
+{
+  Entry *entry = try_send_on (links, from, channel, ordered, size);
+
+  g_assert_nonnull (entry);
+  return entry;
+}
+
+void
+links_cancel (Links *links,
+              Entry *entry)
+{
+  if (entry->told > 0 || entry->from->conn == NULL)
+    return;
+  sqx_conn_cancel (entry->from->conn, links->world->now, entry->handle);
+  entry->cancelled = TRUE;
+  entry->told = 1;
+  g_assert_cmpuint (links->open--, >, 0);
 }
 
 Entry *
@@ -252,6 +307,8 @@ links_check (Links *links)
     {
       const Entry *entry = g_ptr_array_index (links->entries, i);
 
+      if (entry->cancelled)
+        continue;
       g_assert_cmpuint (entry->seen, ==, 1);
       g_assert_cmpuint (entry->told, ==, 1);
       g_assert_cmpint (entry->outcome, ==, SQX_EVENT_REPLY);

@@ -34,6 +34,9 @@ typedef struct
 {
   guint64        id;
   Talk          *from;
+  guint          channel;
+  gboolean       ordered;
+  gboolean       cancelled; /* by its sender */
   guint8        *data;
   gsize          size;
   sqx_outgoing  *handle;
@@ -86,6 +89,9 @@ void site_restart    (Site *site, const sqx_endpoint_config *config);
 Entry *links_send      (Links *links, Talk *from, gsize size);
 /* NULL: it was not taken. */
 Entry *links_try_send  (Links *links, Talk *from, gsize size);
+Entry *links_send_on   (Links *links, Talk *from, guint channel, gboolean ordered, gsize size);
+/* Its sender waits no more. */
+void   links_cancel    (Links *links, Entry *entry);
 void   links_send_many (Links *links, Talk *from, guint n, gsize size);
 /* Answers what is held. */
 void   links_answer    (Links *links);

@@ -217,6 +217,34 @@ test_long_way (Links        *links,
     }
 }
 
+/* 5 MiB both ways over a bottleneck that loses 2 %, and with a network that is gone for 2 s. */
+static void
+test_transfer (Links        *links,
+               gconstpointer data)
+{
+  const gboolean blackout = GPOINTER_TO_INT (data);
+  guint64 took;
+
+  links->world->latency = 15 * MS;
+  links->weather.rate = 1250000; /* 10 Mbit/s */
+  links_open (links);
+  links_weather (links, 42, blackout ? 0 : 2, 0, 0);
+  links->talk = site_connect (links->a, links->b, links->b);
+  links_send_many (links, links->talk, 5, 1 << 20);
+  if (blackout)
+    {
+      world_run (links->world, 2 * SQX_SECOND);
+      links->weather.cut = TRUE;
+      world_run (links->world, 2 * SQX_SECOND);
+      links->weather.cut = FALSE;
+    }
+  took = links_finish (links, 120 * SQX_SECOND);
+  links_check (links);
+  g_assert_cmpuint (links->talk->reconnecting, ==, 0);
+  g_test_message ("figure: the %s took %.1f s", blackout ? "rest" : "whole",
+                  (double) took / SQX_SECOND);
+}
+
 /* Who it is ------------------------------------------------------------------------------- */
 
 /* Somebody else is there than was expected: soon known, with the key that is. */
@@ -346,6 +374,8 @@ main (int    argc,
   ADD_DATA ("lossy/known", TRUE, test_lossy);
   ADD_DATA ("long-way/unknown", FALSE, test_long_way);
   ADD_DATA ("long-way/known", TRUE, test_long_way);
+  ADD_DATA ("transfer/loss", FALSE, test_transfer);
+  ADD_DATA ("transfer/blackout", TRUE, test_transfer);
   ADD ("wrong-key", test_wrong_key);
   ADD ("slow-key", test_slow_key);
   ADD ("applications", test_applications);

@@ -546,8 +546,12 @@ test_everything (Links        *links,
       links_persist (links, SQX_TIME_NEVER);
       for (guint i = 0; i < 60; i++)
         {
-          links_send (links, g_rand_boolean (rand) ? links->talk : links->peer,
-                      g_rand_int_range (rand, 8, g_rand_boolean (rand) ? 100 : 20000));
+          links_send_on (links, g_rand_boolean (rand) ? links->talk : links->peer,
+                         g_rand_int_range (rand, 0, 3), g_rand_boolean (rand),
+                         g_rand_int_range (rand, 8, g_rand_boolean (rand) ? 100 : 20000));
+          if (g_rand_int_range (rand, 0, 8) == 0)
+            links_cancel (links, g_ptr_array_index (links->entries,
+                                                    g_rand_int_range (rand, 0, links->entries->len)));
           disturb (links, rand);
           world_run (links->world, g_rand_int_range (rand, 1, 200) * MS);
         }
