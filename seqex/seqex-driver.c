@@ -502,6 +502,8 @@ seqex_driver_set_transport (SeqexDriver    *self,
 {
   self->transport = g_object_ref (transport);
   self->addressed = addressed;
+  /* Addresses that another transport was given may be of a family that this one does not take. */
+  seqex_address_cache_clear (&self->addresses);
   self->addresses.mapped = G_IS_SOCKET (transport)
                            && g_socket_get_family (G_SOCKET (transport)) == G_SOCKET_FAMILY_IPV6;
   self->readable = seqex_driver_watch (self, G_IO_IN);
