@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What build-aux/demo shows once everything is built.
 
-A relay that is a bad network stands between a Python and a C program. They have a conversation of
-five messages, then the Python program downloads a file from the C one.
+A Python program looks for a C program by its address and fingerprint; a relay that is a bad network
+stands between them. Everything is encrypted. They have a conversation of five messages, then the
+Python program downloads a file from the C one, and in the middle of it moves to another address.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import glob
 import hashlib
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -24,6 +26,7 @@ from net import peers
 NETWORK = (('lose', 20), ('double', 10), ('reorder', 10))
 RELAY_OPTIONS = ['--loss', '20', '--duplicate', '10', '--reorder', '10', '--delay', '2',
                  '--jitter', '3']
+ELSEWHERE = '127.0.0.2'  # where the Python program goes; all of 127.0.0.0/8 is this machine
 TIMEOUT = 180  # seconds for either part
 PYTHON, C = 'Python', 'C'
 
@@ -73,7 +76,7 @@ class Demo:
         self.file = find_file(arguments.file)
         self.problems = []
         self.pairs = []
-        self.ports = peers.free_ports(2)  # Python's, C's
+        self.pause = '?'
 
     def command(self, language, program):
         if language == C:
@@ -85,35 +88,57 @@ class Demo:
         if not holds:
             self.problems.append(problem)
 
-    def talk(self, relay, program, serve=(), ask=()):
+    def talk(self, program, serve=(), ask=()):
+        relay = os.path.join(self.build_dir, 'tests', 'net', 'relay')
+        options = [*RELAY_OPTIONS, '--seed', str(self.seed + len(self.pairs))]
         pair = peers.run_pair(
             (C, [*self.command(C, program), *serve]),
             (PYTHON, [*self.command(PYTHON, program), *ask]),
-            (self.ports[1], self.ports[0]), (relay.right, relay.left), TIMEOUT,
-            on_line=self.screen.said)
+            (relay, options), TIMEOUT, on_line=self.screen.said)
         self.check(pair.ok, f'{program}: {pair.problem}')
         self.pairs.append(pair)
         return pair
 
-    def hello(self, relay):
-        self.screen.title('1  A chain of five messages, each the reply to the one before')
-        pair = self.talk(relay, 'hello')
+    def check_keys(self, pair):
+        """Each program has met the one whose fingerprint it was to meet."""
+        text = {name: '\n'.join(lines) for name, lines in pair.output.items()}
+        for name, other in ((PYTHON, C), (C, PYTHON)):
+            own = re.search('^fingerprint (.*)$', text[other], re.MULTILINE)
+            met = re.search('^connected to .*, who is (.*)$', text[name], re.MULTILINE)
+            self.check(own and met and own[1] == met[1], f'{name} has not met {other}')
+
+    def hello(self):
+        self.screen.title('1  They find each other, and have a chain of five messages, each the '
+                          'reply to the one before')
+        pair = self.talk('hello')
+        self.check_keys(pair)
         for name in (PYTHON, C):
             numbers = [line.split()[1] for line in pair.output[name]
                        if line.startswith(('sent ', 'got '))]
             self.check(numbers == ['1', '2', '3', '4', '5'], f'{name} has seen {numbers}')
 
-    def download(self, relay, directory):
+    def download(self, directory):
         folder, name = os.path.split(self.file)
-        self.screen.title(f'2  A file, asked for by its name: {name}')
+        self.screen.title(f'2  A file, asked for by its name, {name}, and a move in the middle')
         output = os.path.join(directory, name)
-        self.talk(relay, 'download', ['--directory', folder],
-                  ['--get', name, '--output', output,
-                   '--progress', 'bar' if self.screen.terminal else 'lines'])
+        pair = self.talk('download', ['--directory', folder],
+                         ['--get', name, '--output', output, '--local', f'{peers.HOST}:0',
+                          '--move', f'{ELSEWHERE}:0',
+                          '--progress', 'bar' if self.screen.terminal else 'lines'])
+        self.check_keys(pair)
         self.check(os.path.exists(output) and sha256(output) == sha256(self.file),
                    'the file that came is not the file that was asked for')
+        self.check(any(re.match(f'moved from .* to {ELSEWHERE}:', line)
+                       for line in pair.output[PYTHON]), f'{PYTHON} did not move')
+        self.check(any(line.startswith(f'the other side moved to {ELSEWHERE}:')
+                       for line in pair.output[C]), f'{C} has not seen the move')
+        pauses = [line for line in pair.output[PYTHON] if line.startswith('the longest pause')]
+        self.pause = pauses[0].split()[-2] if pauses else '?'
 
-    def table(self, relay):
+    def relayed(self, side, counter):
+        return sum(pair.relay[side][counter] for pair in self.pairs)
+
+    def table(self):
         """Sums over both parts; what one side sent is what the other one received."""
         totals = {name: {} for name in (PYTHON, C)}
         for pair in self.pairs:
@@ -121,7 +146,12 @@ class Demo:
                 for key, value in pair.statistics(name).items():
                     total[key] = total.get(key, 0) + value
         python, c = totals[PYTHON], totals[C]
-        network = {PYTHON: relay['from-left'], C: relay['from-right']}
+        self.check(all(pair.relay for pair in self.pairs), 'the relay has not counted')
+        if self.problems:
+            return
+        network = {name: {counter: self.relayed(side, counter)
+                          for counter in ('lost', 'overtaken', 'duplicated')}
+                   for name, side in ((PYTHON, 'from-left'), (C, 'from-right'))}
         for one, other, name in ((python, c, PYTHON), (c, python, C)):
             self.check(one['messages-sent'] == other['messages-received'],
                        f'{name} sent other messages than were received')
@@ -144,6 +174,7 @@ class Demo:
         row('  duplicates dropped', c['duplicate-packets'], python['duplicate-packets'])
         row('seconds', *(f'{pair.seconds:.1f}' for pair in self.pairs),
             heading=('chain', 'file'))
+        row('longest pause after the move, ms', '', self.pause)
 
     def row(self, title, left, right, heading=None):
         if heading is not None:
@@ -151,26 +182,22 @@ class Demo:
             self.row('', *heading)
         self.screen.line(f'  {title:32}{left:>12}{right:>12}')
 
-    def introduce(self, relay):
+    def introduce(self):
         self.screen.line(self.screen.paint('Seqex: a Python and a C program, and a bad network '
                                            'between them', 'title'))
         self.screen.line()
-        self.screen.line(f'  {PYTHON} {relay.left}  <- relay ->  {relay.right} {C}')
+        self.screen.line(f'  {PYTHON}  <- relay ->  {C}; all that passes is encrypted')
         self.screen.line('  of 100 datagrams the relay will '
                          + ', '.join(f'{verb} {number}' for verb, number in NETWORK)
                          + f'; 2 to 5 ms each way; seed {self.seed}')
 
     def run(self):
-        options = [*RELAY_OPTIONS, '--seed', str(self.seed)]
-        with tempfile.TemporaryDirectory(prefix='seqex-demo-') as directory, \
-             peers.Relay(os.path.join(self.build_dir, 'tests', 'net', 'relay'), *self.ports,
-                         options) as relay:
-            self.introduce(relay)
-            self.hello(relay)
-            self.download(relay, directory)
-            counters = relay.stop()
+        with tempfile.TemporaryDirectory(prefix='seqex-demo-') as directory:
+            self.introduce()
+            self.hello()
+            self.download(directory)
         try:
-            self.table(counters)
+            self.table()
         except peers.Failed as failure:
             self.problems.append(str(failure))
         self.screen.line()

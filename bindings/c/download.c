@@ -2,8 +2,10 @@
  *
  * Download: a file of a directory, asked for by its name, its SHA-256 compared.
  *
- *     download --serve --directory DIRECTORY     in one terminal
- *     download --ask --get NAME                  in another, or the same program in Python
+ *     download --serve --directory DIRECTORY                 in one terminal
+ *     download --ask --peer-key FINGERPRINT --get NAME       in another, or the same in Python
+ *
+ * With --move ADDRESS the side that asks goes to another address in the middle of the file.
  */
 #include "example.h"
 
@@ -23,6 +25,7 @@ static char *opt_directory;
 static char *opt_get;
 static char *opt_output;
 static char *opt_progress;
+static char *opt_move;
 
 static const GOptionEntry entries[] = {
   { "directory", 0, 0, G_OPTION_ARG_FILENAME, &opt_directory, "Whose files are served (.)",
@@ -32,6 +35,8 @@ static const GOptionEntry entries[] = {
     "FILE" },
   { "progress", 0, 0, G_OPTION_ARG_STRING, &opt_progress,
     "bar, lines, or auto: a bar on a terminal", "KIND" },
+  { "move", 0, 0, G_OPTION_ARG_STRING, &opt_move, "Go there when half of the file has come",
+    "HOST:PORT" },
   G_OPTION_ENTRY_NULL
 };
 
@@ -54,6 +59,9 @@ typedef struct
   char      *theirs;
   char      *part;      /* where the file is written until it is whole */
   int        shown;
+  gboolean   moved;
+  gint64     last;      /* time of the last chunk, or of the move */
+  gint64     pause;     /* the longest one between two chunks since the move */
 } Transfer;
 
 static void
@@ -279,6 +287,39 @@ show_progress (Transfer *transfer)
            bar && transfer->done < transfer->size ? "\r" : "\n");
 }
 
+/* A phone that leaves the house, a laptop that is plugged in: the endpoint gets another address,
+ * and its connections come along. */
+static void
+move (Transfer *transfer)
+{
+  SeqexEndpoint *endpoint = transfer->example->endpoint;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSocketAddress) address = example_parse_address (opt_move, &error);
+  g_autofree char *from =
+    example_describe_address (seqex_endpoint_get_local_address (endpoint));
+  g_autofree char *to = NULL;
+
+  transfer->moved = TRUE;
+  transfer->last = g_get_monotonic_time ();
+  if (address == NULL || !seqex_endpoint_rebind (endpoint, address, &error))
+    {
+      example_fail (transfer->example, "moving: %s", error->message);
+      return;
+    }
+  to = example_describe_address (seqex_endpoint_get_local_address (endpoint));
+  example_say ("moved from %s to %s", from, to);
+}
+
+static void
+measure_pause (Transfer *transfer)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (transfer->moved)
+    transfer->pause = MAX (transfer->pause, now - transfer->last);
+  transfer->last = now;
+}
+
 static void
 receipt_sent_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -304,6 +345,8 @@ receipt_sent_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   g_clear_pointer (&transfer->part, g_free);
+  if (transfer->moved)
+    example_say ("the longest pause after the move: %.1f ms", (double) transfer->pause / 1000.0);
   example_say ("the same; written to %s", path);
   example_done (transfer->example);
 }
@@ -331,6 +374,8 @@ static void
 receive_chunk (Transfer *transfer)
 {
   show_progress (transfer);
+  if (opt_move != NULL && !transfer->moved && 2 * transfer->done >= transfer->size)
+    move (transfer);
   if (transfer->done < transfer->size)
     seqex_connection_receive_async (transfer->example->connection, NULL, chunk_cb, transfer);
   else
@@ -355,6 +400,7 @@ chunk_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   bytes = g_bytes_get_data (seqex_message_get_payload (message), &size);
   transfer->done += size;
+  measure_pause (transfer);
   if (transfer->done > transfer->size)
     {
       example_fail (transfer->example, "more than the announced bytes came");
@@ -425,5 +471,6 @@ main (int argc, char **argv)
   g_free (opt_get);
   g_free (opt_output);
   g_free (opt_progress);
+  g_free (opt_move);
   return status;
 }

@@ -7,15 +7,24 @@ static gboolean opt_serve;
 static gboolean opt_ask;
 static char    *opt_local;
 static char    *opt_remote;
+static char    *opt_peer_key;
+static char    *opt_identity;
 static gboolean opt_statistics;
+
+#define DEFAULT_PORT 5001
 
 static const GOptionEntry common_entries[] = {
   { "serve", 0, 0, G_OPTION_ARG_NONE, &opt_serve, "Wait for the other program", NULL },
   { "ask", 0, 0, G_OPTION_ARG_NONE, &opt_ask, "Speak first", NULL },
   { "local", 0, 0, G_OPTION_ARG_STRING, &opt_local,
-    "Own address (127.0.0.1, port 5001 to serve, 5002 to ask)", "HOST:PORT" },
-  { "remote", 0, 0, G_OPTION_ARG_STRING, &opt_remote,
-    "Address of the other program, or of what leads to it", "HOST:PORT" },
+    "Own address (to serve: 127.0.0.1:5001; to ask: any)", "HOST:PORT" },
+  { "remote", 0, 0, G_OPTION_ARG_STRING, &opt_remote, "Whom to ask (127.0.0.1:5001)",
+    "HOST:PORT" },
+  { "peer-key", 0, 0, G_OPTION_ARG_STRING, &opt_peer_key,
+    "Who the other program must be; needed to ask, to serve it is anyone otherwise",
+    "FINGERPRINT" },
+  { "identity", 0, 0, G_OPTION_ARG_FILENAME, &opt_identity,
+    "Who this program is, made if it is not there (somebody new each time)", "FILE" },
   { "statistics", 0, 0, G_OPTION_ARG_NONE, &opt_statistics, "At the end, as JSON", NULL },
   G_OPTION_ENTRY_NULL
 };
@@ -50,8 +59,7 @@ closed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   Example *example = user_data;
   g_autoptr (GError) error = NULL;
 
-  if (!seqex_connection_close_finish (SEQEX_CONNECTION (source), result, &error)
-      && !example->failed)
+  if (!seqex_endpoint_close_finish (SEQEX_ENDPOINT (source), result, &error) && !example->failed)
     {
       example_say ("failed: %s", error->message);
       example->failed = TRUE;
@@ -65,7 +73,7 @@ example_done (Example *example)
   if (example->over)
     return;
   example->over = TRUE;
-  seqex_connection_close_async (example->connection, NULL, closed_cb, example);
+  seqex_endpoint_close_async (example->endpoint, NULL, closed_cb, example);
 }
 
 void
@@ -114,10 +122,10 @@ print_statistics (SeqexConnection *connection)
   g_print ("}\n");
 }
 
-static GSocketAddress *
-parse_address (const char *text, GError **error)
+GSocketAddress *
+example_parse_address (const char *text, GError **error)
 {
-  g_autoptr (GSocketConnectable) parsed = g_network_address_parse (text, 0, error);
+  g_autoptr (GSocketConnectable) parsed = g_network_address_parse (text, DEFAULT_PORT, error);
   GNetworkAddress *address;
   GSocketAddress *result;
 
@@ -132,33 +140,145 @@ parse_address (const char *text, GError **error)
   return result;
 }
 
-/* A connection over a UDP socket that is bound to one address and connected to the other. */
-static SeqexConnection *
-open_connection (const char *application_id, GError **error)
+char *
+example_describe_address (GSocketAddress *address)
 {
-  const char *local_text = opt_serve ? "127.0.0.1:5001" : "127.0.0.1:5002";
-  const char *remote_text = opt_serve ? "127.0.0.1:5002" : "127.0.0.1:5001";
+  return g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address));
+}
+
+/* The two sides meet ------------------------------------------------------------------ */
+
+static void
+moved_cb (SeqexConnection *connection, GParamSpec *pspec, gpointer user_data)
+{
+  g_autofree char *address =
+    example_describe_address (seqex_connection_get_remote_address (connection));
+
+  example_say ("the other side moved to %s", address);
+}
+
+/* Takes the connection, or the error. */
+static void
+connected (Example *example, SeqexConnection *connection, GError *error)
+{
+  g_autofree char *address = NULL;
+
+  if (connection == NULL)
+    {
+      example_fail (example, "%s", error != NULL ? error->message : "closed");
+      g_clear_error (&error);
+      return;
+    }
+  example->connection = connection;
+  address = example_describe_address (seqex_connection_get_remote_address (connection));
+  example_say ("connected to %s, who is %s", address, seqex_connection_get_peer_key (connection));
+  g_signal_connect (connection, "notify::remote-address", G_CALLBACK (moved_cb), NULL);
+  example->side (example);
+}
+
+static void
+accepted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GError *error = NULL;
+  SeqexConnection *connection =
+    seqex_endpoint_accept_finish (SEQEX_ENDPOINT (source), result, &error);
+
+  connected (user_data, connection, error);
+}
+
+static void
+opened_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GError *error = NULL;
+  SeqexConnection *connection =
+    seqex_endpoint_open_connection_finish (SEQEX_ENDPOINT (source), result, &error);
+
+  connected (user_data, connection, error);
+}
+
+static gboolean
+authorize_cb (SeqexEndpoint *endpoint, SeqexAuthorization *question, gpointer user_data)
+{
+  if (g_strcmp0 (seqex_authorization_get_peer_key (question), user_data) == 0)
+    seqex_authorization_accept (question);
+  else
+    seqex_authorization_reject (question);
+  return TRUE;
+}
+
+static gboolean
+start_serving (Example *example, const char *peer_key, GError **error)
+{
   g_autoptr (GSocketAddress) local = NULL;
-  g_autoptr (GSocketAddress) remote = NULL;
-  g_autoptr (GSocket) socket = NULL;
-  g_autofree char *local_name = NULL;
-  g_autofree char *remote_name = NULL;
+  g_autofree char *address = NULL;
 
-  if ((local = parse_address (opt_local ? opt_local : local_text, error)) == NULL
-      || (remote = parse_address (opt_remote ? opt_remote : remote_text, error)) == NULL)
-    return NULL;
-  socket = g_socket_new (g_socket_address_get_family (local), G_SOCKET_TYPE_DATAGRAM,
-                         G_SOCKET_PROTOCOL_UDP, error);
-  if (socket == NULL || !g_socket_bind (socket, local, FALSE, error)
-      || !g_socket_connect (socket, remote, NULL, error))
-    return NULL;
+  local = example_parse_address (opt_local != NULL ? opt_local : "127.0.0.1", error);
+  if (local == NULL || !seqex_endpoint_bind (example->endpoint, local, error))
+    return FALSE;
+  /* Whom the trust policy does not let in, the program is asked about. */
+  if (peer_key != NULL)
+    g_signal_connect_data (example->endpoint, "authorize", G_CALLBACK (authorize_cb),
+                           g_strdup (peer_key), (GClosureNotify) (void (*) (void)) g_free, 0);
+  else
+    seqex_endpoint_set_trust_policy (example->endpoint, SEQEX_TRUST_POLICY_ANYONE);
+  address = example_describe_address (seqex_endpoint_get_local_address (example->endpoint));
+  example_say ("listening at %s", address);
+  seqex_endpoint_accept_async (example->endpoint, NULL, accepted_cb, example);
+  return TRUE;
+}
 
-  local_name = g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (local));
-  remote_name = g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (remote));
-  example_say ("%s at %s, other side at %s", opt_serve ? "listening" : "asking", local_name,
-               remote_name);
-  return g_object_new (SEQEX_TYPE_CONNECTION, "socket", socket, "application-id", application_id,
-                       NULL);
+static gboolean
+start_asking (Example *example, const char *peer_key, GError **error)
+{
+  g_autoptr (GSocketConnectable) peer = NULL;
+  g_autofree char *name = NULL;
+
+  peer = g_network_address_parse (opt_remote != NULL ? opt_remote : "127.0.0.1", DEFAULT_PORT,
+                                  error);
+  if (peer == NULL)
+    return FALSE;
+  if (opt_local != NULL)
+    {
+      g_autoptr (GSocketAddress) local = example_parse_address (opt_local, error);
+
+      if (local == NULL || !seqex_endpoint_bind (example->endpoint, local, error))
+        return FALSE;
+    }
+  name = g_socket_connectable_to_string (peer);
+  example_say ("asking %s", name);
+  seqex_endpoint_open_connection_async (example->endpoint, peer, peer_key, NULL, opened_cb,
+                                        example);
+  return TRUE;
+}
+
+/* An identity from a file, or for this time only. */
+static SeqexIdentity *
+get_identity (GError **error)
+{
+  g_autoptr (GFile) file = NULL;
+
+  if (opt_identity == NULL)
+    return seqex_identity_new_generate ();
+  file = g_file_new_for_commandline_arg (opt_identity);
+  return seqex_identity_load_or_generate (file, NULL, error);
+}
+
+static gboolean
+start (Example *example, const char *application_id, GError **error)
+{
+  g_autoptr (SeqexIdentity) identity = NULL;
+  g_autofree char *peer_key = NULL;
+
+  if (opt_peer_key != NULL
+      && (peer_key = seqex_fingerprint_normalize (opt_peer_key, error)) == NULL)
+    return FALSE;
+  if ((identity = get_identity (error)) == NULL)
+    return FALSE;
+  example->endpoint = g_object_new (SEQEX_TYPE_ENDPOINT, "identity", identity, "application-id",
+                                    application_id, NULL);
+  example_say ("fingerprint %s", seqex_identity_get_fingerprint (identity));
+  return opt_serve ? start_serving (example, peer_key, error)
+                   : start_asking (example, peer_key, error);
 }
 
 static gboolean
@@ -178,6 +298,12 @@ parse_options (int *argc, char ***argv, const char *summary, const GOptionEntry 
                            "one of --serve and --ask is needed");
       return FALSE;
     }
+  if (opt_ask && opt_peer_key == NULL)
+    {
+      g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                           "--peer-key is needed: the fingerprint that the other program prints");
+      return FALSE;
+    }
   return TRUE;
 }
 
@@ -193,25 +319,26 @@ example_main (int argc, char **argv, const char *summary, const GOptionEntry *en
       g_printerr ("%s\n", error->message);
       return 2;
     }
-  example.connection = open_connection (application_id, &error);
-  if (example.connection == NULL)
+  example.side = opt_serve ? serve : ask;
+  example.loop = g_main_loop_new (NULL, FALSE);
+  if (start (&example, application_id, &error))
+    {
+      g_main_loop_run (example.loop);
+    }
+  else
     {
       g_printerr ("%s\n", error->message);
-      return EXIT_FAILURE;
+      example.failed = TRUE;
     }
-
-  example.loop = g_main_loop_new (NULL, FALSE);
-  if (opt_serve)
-    serve (&example);
-  else
-    ask (&example);
-  g_main_loop_run (example.loop);
-  if (opt_statistics)
+  if (opt_statistics && example.connection != NULL)
     print_statistics (example.connection);
 
   g_main_loop_unref (example.loop);
-  g_object_unref (example.connection);
+  g_clear_object (&example.connection);
+  g_clear_object (&example.endpoint);
   g_free (opt_local);
   g_free (opt_remote);
+  g_free (opt_peer_key);
+  g_free (opt_identity);
   return example.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

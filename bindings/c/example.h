@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the example programs share: their command line, the socket, the way they end.
+ * What the example programs share: their command line, how they meet, the way they end.
  */
 #pragma once
 
@@ -8,16 +8,18 @@
 
 typedef struct _Example Example;
 
-/* One side of a program: starts its first operation and returns. It ends with example_done() or
- * example_fail(), whichever comes first. */
+/* One side of a program, called when the other one is there: starts its first operation and
+ * returns. It ends with example_done() or example_fail(), whichever comes first. */
 typedef void (*ExampleSide) (Example *example);
 
 struct _Example
 {
-  SeqexConnection *connection;
-  gpointer         data;   /* the program's own */
+  SeqexEndpoint   *endpoint;
+  SeqexConnection *connection; /* with the other program; NULL until it is there */
+  gpointer         data;       /* the program's own */
+  ExampleSide      side;
   GMainLoop       *loop;
-  gboolean         over;   /* example_done() or example_fail() was called */
+  gboolean         over;       /* example_done() or example_fail() was called */
   gboolean         failed;
 };
 
@@ -31,7 +33,7 @@ int example_main (int                 argc,
                   ExampleSide         ask,
                   gpointer            data);
 
-/* All that was to happen did: closes the connection, then leaves the main loop. */
+/* All that was to happen did: closes the endpoint, then leaves the main loop. */
 void example_done (Example *example);
 /* Something did not hold: says what, and does the same, so that the other side learns of it. */
 void example_fail (Example    *example,
@@ -44,3 +46,8 @@ void    example_say (const char *format,
 /* Text as the payload of a message. */
 GBytes *example_text (const char *format,
                       ...) G_GNUC_PRINTF (1, 2);
+
+/* An address of numbers; without a port, the one that all programs use. */
+GSocketAddress *example_parse_address    (const char     *text,
+                                          GError        **error);
+char           *example_describe_address (GSocketAddress *address);

@@ -3,7 +3,7 @@
  * Hello world: five messages, each the reply to the one before, the last answered by an end.
  *
  *     hello --serve     in one terminal
- *     hello --ask       in another, or the same program in another language
+ *     hello --ask --peer-key FINGERPRINT       in another, or the same program in another language
  */
 #include "example.h"
 

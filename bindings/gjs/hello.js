@@ -3,19 +3,22 @@
 //
 // Hello world: five messages, each the reply to the one before, the last answered by an end.
 //
-//     gjs -m hello.js --serve     in one terminal
-//     gjs -m hello.js --ask       in another, or the same program in another language
+//     gjs -m hello.js --serve                          in one terminal
+//     gjs -m hello.js --ask --peer-key FINGERPRINT     in another, or the same in another language
 
 import GLib from 'gi://GLib?version=2.0';
 import Gio from 'gi://Gio?version=2.0';
 import Seqex from 'gi://Seqex?version=1';
 import System from 'system';
 
-for (const verb of ['send_with_reply', 'receive', 'close'])
+for (const verb of ['open_connection', 'accept', 'close'])
+    Gio._promisify(Seqex.Endpoint.prototype, `${verb}_async`);
+for (const verb of ['send_with_reply', 'receive'])
     Gio._promisify(Seqex.Connection.prototype, `${verb}_async`);
 for (const verb of ['reply', 'reply_with_reply'])
     Gio._promisify(Seqex.Message.prototype, `${verb}_async`);
 
+const DEFAULT_PORT = 5001;
 const NONE = Seqex.SendFlags.NONE;
 
 // Checks that a message is the one that comes at this place of the chain.
@@ -53,47 +56,77 @@ async function serve(connection) {
 }
 
 function parseArguments(args) {
+    const usage = 'usage: hello.js --serve|--ask [--local HOST:PORT] [--remote HOST:PORT] ' +
+        '[--peer-key FINGERPRINT] [--identity FILE]';
     const options = {};
     while (args.length > 0) {
         const name = args.shift();
         if (name === '--serve' || name === '--ask')
             options.serve = name === '--serve';
-        else if ((name === '--local' || name === '--remote') && args.length > 0)
+        else if (/^--(local|remote|peer-key|identity)$/.test(name) && args.length > 0)
             options[name.slice(2)] = args.shift();
         else
-            throw new Error(`${name} is no option`);
+            throw new Error(`${name} is no option; ${usage}`);
     }
     if (options.serve === undefined)
-        throw new Error('usage: hello.js --serve|--ask [--local HOST:PORT] [--remote HOST:PORT]');
+        throw new Error(usage);
+    if (!options.serve && options['peer-key'] === undefined)
+        throw new Error('--peer-key is needed: the fingerprint that the other program prints');
     return options;
 }
 
 function parseAddress(text) {
-    const address = Gio.NetworkAddress.parse(text, 0);
+    const address = Gio.NetworkAddress.parse(text, DEFAULT_PORT);
     return Gio.InetSocketAddress.new_from_string(address.hostname, address.port);
 }
 
-// A connection over a UDP socket that is bound to one address and connected to the other.
-function connect(options) {
-    const ports = options.serve ? [5001, 5002] : [5002, 5001];
-    const local = parseAddress(options.local ?? `127.0.0.1:${ports[0]}`);
-    const remote = parseAddress(options.remote ?? `127.0.0.1:${ports[1]}`);
-    const socket = Gio.Socket.new(local.get_family(), Gio.SocketType.DATAGRAM,
-        Gio.SocketProtocol.UDP);
+// An endpoint whose identity is in a file, or is for this time only.
+function makeEndpoint(options) {
+    const identity = options.identity
+        ? Seqex.Identity.load_or_generate(Gio.File.new_for_commandline_arg(options.identity), null)
+        : new Seqex.Identity();
+    print(`fingerprint ${identity.get_fingerprint()}`);
+    return new Seqex.Endpoint({identity, application_id: 'seqex-hello'});
+}
 
-    socket.bind(local, false);
-    socket.connect(remote, null);
-    print(`${options.serve ? 'listening' : 'asking'} at ${local.to_string()}, ` +
-        `other side at ${remote.to_string()}`);
-    return new Seqex.Connection({socket, application_id: 'seqex-hello'});
+// Waits for the program that asks.
+function accept(endpoint, options, peerKey) {
+    endpoint.bind(parseAddress(options.local ?? '127.0.0.1'));
+    // Whom the trust policy does not let in, the program is asked about.
+    if (peerKey === null) {
+        endpoint.trust_policy = Seqex.TrustPolicy.ANYONE;
+    } else {
+        endpoint.connect('authorize', (_endpoint, question) => {
+            if (question.peer_key === peerKey)
+                question.accept();
+            else
+                question.reject();
+            return true;
+        });
+    }
+    print(`listening at ${endpoint.local_address.to_string()}`);
+    return endpoint.accept_async(null);
+}
+
+// Finds the program that serves.
+function openConnection(endpoint, options, peerKey) {
+    const peer = Gio.NetworkAddress.parse(options.remote ?? '127.0.0.1', DEFAULT_PORT);
+    if (options.local)
+        endpoint.bind(parseAddress(options.local));
+    print(`asking ${peer.to_string()}`);
+    return endpoint.open_connection_async(peer, peerKey, null);
 }
 
 async function main() {
     const options = parseArguments([...System.programArgs]);
-    const connection = connect(options);
+    const peerKey = options['peer-key'] ? Seqex.fingerprint_normalize(options['peer-key']) : null;
+    const endpoint = makeEndpoint(options);
+    const [meet, side] = options.serve ? [accept, serve] : [openConnection, ask];
+    const connection = await meet(endpoint, options, peerKey);
 
-    await (options.serve ? serve : ask)(connection);
-    await connection.close_async(null);
+    print(`connected to ${connection.remote_address.to_string()}, who is ${connection.peer_key}`);
+    await side(connection);
+    await endpoint.close_async(null);
 }
 
 // The exit status is 0 only if everything held.

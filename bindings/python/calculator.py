@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Calculator: ordered operations, sent all at once; both ends compute and compare.
 
-    calculator.py --serve     in one terminal
-    calculator.py --ask       in another, or the same program in another language
+    calculator.py --serve                          in one terminal
+    calculator.py --ask --peer-key FINGERPRINT     in another, or the same in another language
 
 An operation that is lost, done twice or out of turn leads to another value: adding and
 multiplying cannot be exchanged.

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Download: a file of a directory, asked for by its name, its SHA-256 compared.
 
-    download.py --serve --directory DIRECTORY     in one terminal
-    download.py --ask --get NAME                  in another, or the same program in C
+    download.py --serve --directory DIRECTORY                 in one terminal
+    download.py --ask --peer-key FINGERPRINT --get NAME       in another, or the same in C
+
+With --move ADDRESS the side that asks goes to another address in the middle of the file.
 """
 
 import collections
@@ -12,11 +14,12 @@ import os
 import re
 import stat
 import sys
+import time
 
 from gi.repository import GLib
 
-from example import (Failed, NONE, ORDERED, Progress, call, check, data_of, main, parser, say,
-                     text_bytes)
+from example import (Failed, NONE, ORDERED, Progress, call, check, data_of, main, parse_address,
+                     parser, say, text_bytes)
 
 CHUNK = 16384
 # Chunks that the other program has not taken yet; the rest of the file stays on the disk. What is
@@ -86,16 +89,43 @@ async def serve(connection, arguments):
     say('the other side has the same')
 
 
-async def receive_file(connection, size, output, progress):
+class Move:
+    """A phone that leaves the house, a laptop that is plugged in: the endpoint gets another
+    address, and its connections come along."""
+
+    def __init__(self, address):
+        self.address = address
+        self.moved = False
+        self.last = 0
+        self.pause = 0  # the longest one between two chunks since the move
+
+    def chunk_came(self):
+        now = time.monotonic()
+        if self.moved:
+            self.pause = max(self.pause, now - self.last)
+        self.last = now
+
+    def go(self, endpoint):
+        there = endpoint.get_local_address().to_string()
+        self.moved = True
+        self.last = time.monotonic()
+        endpoint.rebind(parse_address(self.address))
+        say(f'moved from {there} to {endpoint.get_local_address().to_string()}')
+
+
+async def receive_file(connection, size, output, progress, move):
     """Writes so many bytes to a file; returns their SHA-256."""
     sha256 = hashlib.sha256()
     done = 0
     progress.show(0)
     while done < size:
+        if move.address and not move.moved and 2 * done >= size:
+            move.go(connection.get_endpoint())
         message = await call(connection, 'receive')
         check(message is not None, f'closed after {done} bytes')
         chunk = data_of(message)
         done += len(chunk)
+        move.chunk_came()
         sha256.update(chunk)
         output.write(chunk)
         progress.show(done)
@@ -113,15 +143,18 @@ async def ask(connection, arguments):
     say(f'{size} bytes to come')
 
     path = arguments.output or os.path.basename(arguments.get)
+    move = Move(arguments.move)
     bar = arguments.progress == 'bar' or arguments.progress == 'auto' and sys.stdout.isatty()
     try:
         with open(path + '.part', 'wb') as output:
-            mine = await receive_file(connection, size, output, Progress(size, bar))
+            mine = await receive_file(connection, size, output, Progress(size, bar), move)
         await call(answer, 'reply', text_bytes(f'sha256 {mine}'), NONE)
         say(f'SHA-256 there {theirs}')
         say(f'SHA-256 here  {mine}')
         check(mine == theirs, 'the file is not the same')
         os.replace(path + '.part', path)
+        if move.moved:
+            say(f'the longest pause after the move: {1000 * move.pause:.1f} ms')
         say(f'the same; written to {path}')
     finally:
         if os.path.exists(path + '.part'):
@@ -135,4 +168,6 @@ if __name__ == '__main__':
     options.add_argument('--output', metavar='FILE', help='where to write it (its name, here)')
     options.add_argument('--progress', choices=('auto', 'bar', 'lines'), default='auto',
                          help='a bar, or a line for each tenth (auto: a bar on a terminal)')
+    options.add_argument('--move', metavar='HOST:PORT',
+                         help='go there when half of the file has come')
     main(options, 'seqex-download', serve, ask)

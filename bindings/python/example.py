@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the example programs share: their command line, the socket, `await`, a progress bar.
+"""What the example programs share: their command line, how they meet, `await`, a progress bar.
 
 Everything here uses Seqex by its plain typelib, as any Python program can.
 """
@@ -14,6 +14,7 @@ gi.require_version('Seqex', '1')
 from gi.repository import Gio, GLib, Seqex
 
 LANGUAGE = 'Python'
+DEFAULT_PORT = 5001
 NONE = Seqex.SendFlags.NONE
 ORDERED = Seqex.SendFlags.ORDERED
 
@@ -89,15 +90,22 @@ def parser(description):
     role.add_argument('--serve', action='store_true', help='wait for the other program')
     role.add_argument('--ask', action='store_true', help='speak first')
     options.add_argument('--local', metavar='HOST:PORT',
-                         help='own address (127.0.0.1, port 5001 to serve, 5002 to ask)')
-    options.add_argument('--remote', metavar='HOST:PORT',
-                         help='address of the other program, or of what leads to it')
+                         help='own address (to serve: 127.0.0.1:5001; to ask: any)')
+    options.add_argument('--remote', metavar='HOST:PORT', default='127.0.0.1',
+                         help='whom to ask (127.0.0.1:5001)')
+    options.add_argument('--peer-key', metavar='FINGERPRINT',
+                         help='who the other program must be; needed to ask, to serve it is '
+                              'anyone otherwise')
+    options.add_argument('--identity', metavar='FILE',
+                         help='who this program is, made if it is not there (somebody new each '
+                              'time)')
     options.add_argument('--statistics', action='store_true', help='at the end, as JSON')
     return options
 
 
-def _address(text):
-    address = Gio.NetworkAddress.parse(text, 0)
+def parse_address(text):
+    """An address of numbers; without a port, the one that all programs use."""
+    address = Gio.NetworkAddress.parse(text, DEFAULT_PORT)
     try:
         return Gio.InetSocketAddress.new_from_string(address.get_hostname(), address.get_port())
     except TypeError:
@@ -105,18 +113,52 @@ def _address(text):
         raise Failed(f"'{text}' is not a numeric address") from None
 
 
-def connect(arguments, application_id):
-    """A connection over a UDP socket that is bound to one address and connected to the other."""
-    ports = (5001, 5002) if arguments.serve else (5002, 5001)
-    local = _address(arguments.local or f'127.0.0.1:{ports[0]}')
-    remote = _address(arguments.remote or f'127.0.0.1:{ports[1]}')
+def make_endpoint(arguments, application_id):
+    """An endpoint whose identity is in a file, or is for this time only."""
+    if arguments.identity:
+        file = Gio.File.new_for_commandline_arg(arguments.identity)
+        identity = Seqex.Identity.load_or_generate(file)
+    else:
+        identity = Seqex.Identity()
+    say(f'fingerprint {identity.get_fingerprint()}')
+    return Seqex.Endpoint(identity=identity, application_id=application_id)
 
-    socket = Gio.Socket.new(local.get_family(), Gio.SocketType.DATAGRAM, Gio.SocketProtocol.UDP)
-    socket.bind(local, False)
-    socket.connect(remote)
-    verb = 'listening' if arguments.serve else 'asking'
-    say(f'{verb} at {local.to_string()}, other side at {remote.to_string()}')
-    return Seqex.Connection(socket=socket, application_id=application_id)
+
+def authorize(endpoint, question, peer_key):
+    if question.get_peer_key() == peer_key:
+        question.accept()
+    else:
+        question.reject()
+    return True
+
+
+async def accept(endpoint, arguments, peer_key):
+    """Waits for the program that asks."""
+    endpoint.bind(parse_address(arguments.local or '127.0.0.1'))
+    # Whom the trust policy does not let in, the program is asked about.
+    if peer_key is not None:
+        endpoint.connect('authorize', authorize, peer_key)
+    else:
+        endpoint.set_trust_policy(Seqex.TrustPolicy.ANYONE)
+    say(f'listening at {endpoint.get_local_address().to_string()}')
+    connection = await call(endpoint, 'accept')
+    check(connection is not None, 'closed')
+    return connection
+
+
+async def open_connection(endpoint, arguments, peer_key):
+    """Finds the program that serves."""
+    check(peer_key is not None,
+          '--peer-key is needed: the fingerprint that the other program prints')
+    peer = Gio.NetworkAddress.parse(arguments.remote, DEFAULT_PORT)
+    if arguments.local:
+        endpoint.bind(parse_address(arguments.local))
+    say(f'asking {peer.to_string()}')
+    return await call(endpoint, 'open_connection', peer, peer_key)
+
+
+def moved(connection, _property):
+    say(f'the other side moved to {connection.get_remote_address().to_string()}')
 
 
 # What the demo's table is made of.
@@ -160,21 +202,27 @@ def main(options, application_id, serve, ask):
     The exit status is 0 only if everything held.
     """
     arguments = options.parse_args()
-    side = serve if arguments.serve else ask
     problems = []
 
     async def attempt(awaitable):
         try:
-            await awaitable
+            return await awaitable
         except (Failed, GLib.Error) as error:
             problems.append(error.message if isinstance(error, GLib.Error) else str(error))
 
     async def talk():
-        connection = connect(arguments, application_id)
-        await attempt(side(connection, arguments))
+        peer_key = arguments.peer_key and Seqex.fingerprint_normalize(arguments.peer_key)
+        endpoint = make_endpoint(arguments, application_id)
+        meet, side = (accept, serve) if arguments.serve else (open_connection, ask)
+        connection = await attempt(meet(endpoint, arguments, peer_key))
+        if connection is not None:
+            say(f'connected to {connection.get_remote_address().to_string()}, '
+                f'who is {connection.get_peer_key()}')
+            connection.connect('notify::remote-address', moved)
+            await attempt(side(connection, arguments))
         # Also after a failure: the other side is to learn of it.
-        await attempt(call(connection, 'close'))
-        if arguments.statistics:
+        await attempt(call(endpoint, 'close'))
+        if arguments.statistics and connection is not None:
             print_statistics(connection)
 
     run(attempt(talk()))

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Hello world: five messages, each the reply to the one before, the last answered by an end.
 
-    hello.py --serve          in one terminal
-    hello.py --ask            in another, or the same program in another language
+    hello.py --serve                          in one terminal
+    hello.py --ask --peer-key FINGERPRINT     in another, or the same in another language
 """
 
 from example import LANGUAGE, NONE, call, check, main, parser, say, text_bytes

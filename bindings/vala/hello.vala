@@ -2,21 +2,30 @@
 //
 // Hello world: five messages, each the reply to the one before, the last answered by an end.
 //
-//     hello-vala --serve     in one terminal
-//     hello-vala --ask       in another, or the same program in another language
+//     hello-vala --serve                          in one terminal
+//     hello-vala --ask --peer-key FINGERPRINT     in another, or the same in another language
+
+const uint16 DEFAULT_PORT = 5001;
 
 bool opt_serve;
 bool opt_ask;
 string? opt_local;
 string? opt_remote;
+string? opt_peer_key;
+string? opt_identity;
 
 const OptionEntry[] ENTRIES = {
   { "serve", 0, 0, OptionArg.NONE, ref opt_serve, "Wait for the other program", null },
   { "ask", 0, 0, OptionArg.NONE, ref opt_ask, "Speak first", null },
   { "local", 0, 0, OptionArg.STRING, ref opt_local,
-    "Own address (127.0.0.1, port 5001 to serve, 5002 to ask)", "HOST:PORT" },
-  { "remote", 0, 0, OptionArg.STRING, ref opt_remote,
-    "Address of the other program, or of what leads to it", "HOST:PORT" },
+    "Own address (to serve: 127.0.0.1:5001; to ask: any)", "HOST:PORT" },
+  { "remote", 0, 0, OptionArg.STRING, ref opt_remote, "Whom to ask (127.0.0.1:5001)",
+    "HOST:PORT" },
+  { "peer-key", 0, 0, OptionArg.STRING, ref opt_peer_key,
+    "Who the other program must be; needed to ask, to serve it is anyone otherwise",
+    "FINGERPRINT" },
+  { "identity", 0, 0, OptionArg.FILENAME, ref opt_identity,
+    "Who this program is, made if it is not there (somebody new each time)", "FILE" },
   { null }
 };
 
@@ -57,7 +66,7 @@ async void serve (Seqex.Connection connection) throws Error {
 }
 
 SocketAddress parse_address (string text) throws Error {
-  var address = (NetworkAddress) NetworkAddress.parse (text, 0);
+  var address = (NetworkAddress) NetworkAddress.parse (text, DEFAULT_PORT);
   var result = new InetSocketAddress.from_string (address.hostname, address.port);
 
   if (result == null)
@@ -65,29 +74,61 @@ SocketAddress parse_address (string text) throws Error {
   return result;
 }
 
-// A connection over a UDP socket that is bound to one address and connected to the other. (Were it
-// named connect, GIO would call it instead of the C library's function.)
-Seqex.Connection open_connection () throws Error {
-  var local = parse_address (opt_local ?? (opt_serve ? "127.0.0.1:5001" : "127.0.0.1:5002"));
-  var remote = parse_address (opt_remote ?? (opt_serve ? "127.0.0.1:5002" : "127.0.0.1:5001"));
-  var socket = new Socket (local.family, SocketType.DATAGRAM, SocketProtocol.UDP);
+// An endpoint whose identity is in a file, or is for this time only.
+Seqex.Endpoint make_endpoint () throws Error {
+  var identity = opt_identity == null
+    ? new Seqex.Identity.generate ()
+    : Seqex.Identity.load_or_generate (File.new_for_commandline_arg (opt_identity), null);
 
-  socket.bind (local, false);
-  socket.connect (remote);
-  print ("%s at %s, other side at %s\n", opt_serve ? "listening" : "asking",
-         local.to_string (), remote.to_string ());
-  return (Seqex.Connection) Object.new (typeof (Seqex.Connection), "socket", socket,
-                                        "application-id", "seqex-hello");
+  print ("fingerprint %s\n", identity.fingerprint);
+  return (Seqex.Endpoint) Object.new (typeof (Seqex.Endpoint), "identity", identity,
+                                      "application-id", "seqex-hello");
+}
+
+// Waits for the program that asks.
+async Seqex.Connection accept_connection (Seqex.Endpoint endpoint, string? key) throws Error {
+  endpoint.bind (parse_address (opt_local ?? "127.0.0.1"));
+  // Whom the trust policy does not let in, the program is asked about.
+  if (key == null)
+    endpoint.trust_policy = Seqex.TrustPolicy.ANYONE;
+  else
+    endpoint.authorize.connect ((question) => {
+      if (question.peer_key == key)
+        question.accept ();
+      else
+        question.reject ();
+      return true;
+    });
+  print ("listening at %s\n", endpoint.local_address.to_string ());
+  return yield endpoint.accept_async ();
+}
+
+// Finds the program that serves.
+async Seqex.Connection open_connection (Seqex.Endpoint endpoint, string? key) throws Error {
+  var peer = NetworkAddress.parse (opt_remote ?? "127.0.0.1", DEFAULT_PORT);
+
+  if (opt_local != null)
+    endpoint.bind (parse_address (opt_local));
+  print ("asking %s\n", peer.to_string ());
+  return yield endpoint.open_connection_async (peer, key);
 }
 
 async void talk () throws Error {
-  var connection = open_connection ();
+  var key = opt_peer_key == null ? null : Seqex.fingerprint_normalize (opt_peer_key);
+  var endpoint = make_endpoint ();
+  Seqex.Connection connection;
 
+  if (opt_serve)
+    connection = yield accept_connection (endpoint, key);
+  else
+    connection = yield open_connection (endpoint, key);
+  print ("connected to %s, who is %s\n", connection.remote_address.to_string (),
+         connection.peer_key);
   if (opt_serve)
     yield serve (connection);
   else
     yield ask (connection);
-  yield connection.close_async ();
+  yield endpoint.close_async ();
 }
 
 // The exit status is 0 only if everything held.
@@ -101,6 +142,9 @@ int main (string[] args) {
     context.parse (ref args);
     if (opt_serve == opt_ask)
       throw new OptionError.FAILED ("one of --serve and --ask is needed");
+    if (opt_ask && opt_peer_key == null)
+      throw new OptionError.FAILED (
+        "--peer-key is needed: the fingerprint that the other program prints");
   } catch (Error error) {
     printerr ("%s\n", error.message);
     return 2;

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs two programs against each other over UDP, with a bad network between them or without.
 
-Used by the tests of the language bindings and by the demo. Ports are chosen by binding to
-port 0; nothing waits by sleeping; every child ends before run_pair() returns.
+Used by the tests of the language bindings and by the demo. The programs say at which port they
+listen; nothing waits by sleeping; every child ends before run_pair() returns.
 """
 
+import contextlib
 import json
 import os
 import queue
 import re
-import socket
 import subprocess
 import threading
 import time
@@ -19,18 +19,6 @@ HOST = '127.0.0.1'
 
 class Failed(Exception):
     """A child did not do what it was started for; the text says which and what."""
-
-
-def free_ports(count):
-    """Ports that are free now, different from each other."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class Child:
@@ -72,15 +60,15 @@ class Child:
 
 
 class Relay:
-    """The bad network, as a context: left and right are what the programs connect to."""
+    """The bad network, as a context: left is what the programs on the left send to, and right what
+    the one on the right does if the one on the left is known beforehand."""
 
-    def __init__(self, program, left_peer, right_peer, options, timeout=10):
+    def __init__(self, program, right, options, left=None, timeout=10):
         self.lines = queue.Queue()
         self.counters = None
-        self.child = Child('relay', [
-            program, '--json', '--until-eof',
-            '--left', f'{HOST}:{left_peer}', '--right', f'{HOST}:{right_peer}', *options,
-        ], self.lines)
+        ends = ['--right', right] if left is None else ['--left', left, '--right', right]
+        self.child = Child('relay', [program, '--json', '--until-eof', *ends, *options],
+                           self.lines)
         try:
             line = self._line(timeout)
             match = re.fullmatch(r'relay: left (\S+) right (\S+) seed \d+', line)
@@ -124,6 +112,7 @@ class Pair:
         self.status = {}
         self.problem = None
         self.seconds = 0.0
+        self.relay = None  # its counters
 
     @property
     def ok(self):
@@ -138,14 +127,18 @@ class Pair:
 
 
 def _listen(server, lines, forward, deadline):
-    """Forwards the lines of the server until it listens."""
+    """Forwards the lines of the server until it listens; returns its address and fingerprint."""
+    fingerprint = None
     while True:
         name, line, ending = lines.get(timeout=max(0, deadline - time.monotonic()))
         if line is None:
             raise Failed(f'{server} ended before it listened')
         forward(name, line, ending)
-        if line.startswith('listening'):
-            return
+        word, _, rest = line.partition(' ')
+        if word == 'fingerprint':
+            fingerprint = rest
+        if line.startswith('listening at '):
+            return line.split()[2], fingerprint
 
 
 def _drain(lines, running, forward, deadline):
@@ -158,21 +151,34 @@ def _drain(lines, running, forward, deadline):
             forward(name, line, ending)
 
 
-def run_pair(server, client, ports, remotes, timeout=60, env=None, on_line=None):
+def _talk(pair, server, client, relay, lines, forward, deadline, env, children, server_ends):
+    """Starts both, and the relay between them; the client is told what the server has said."""
+    children.append(Child(server[0], [*server[1], '--serve', '--local', f'{HOST}:0'], lines, env))
+    address, fingerprint = _listen(server[0], lines, forward, deadline)
+    if relay is None:
+        between = contextlib.nullcontext()
+    else:
+        between = Relay(relay[0], address, relay[1])
+    with between:
+        remote = address if relay is None else between.left
+        children.append(Child(client[0], [*client[1], '--ask', '--remote', remote, '--peer-key',
+                                          fingerprint or ''], lines, env))
+        _drain(lines, {server[0], client[0]} if server_ends else {client[0]}, forward, deadline)
+        if relay is not None:
+            pair.relay = between.stop()
+
+
+def run_pair(server, client, relay=None, timeout=60, env=None, on_line=None, server_ends=True):
     """Starts a server, then, once it listens, a client, and waits for both.
 
-    server and client are (name, argv); ports their own ports, remotes what they connect to.
+    server and client are (name, argv); relay is (program, options) for a network between them. If
+    the server does not end by itself, it is ended when the client has.
     """
     names = [server[0], client[0]]
     pair = Pair(names)
     lines = queue.Queue()
     children = []
     start = time.monotonic()
-    deadline = start + timeout
-
-    def command(which, role):
-        return [*(server, client)[which][1], role, '--local', f'{HOST}:{ports[which]}',
-                '--remote', remotes[which]]
 
     def forward(name, line, ending):
         pair.output[name].append(line)
@@ -181,10 +187,8 @@ def run_pair(server, client, ports, remotes, timeout=60, env=None, on_line=None)
             on_line(name, line, ending)
 
     try:
-        children.append(Child(names[0], command(0, '--serve'), lines, env))
-        _listen(names[0], lines, forward, deadline)
-        children.append(Child(names[1], command(1, '--ask'), lines, env))
-        _drain(lines, set(names), forward, deadline)
+        _talk(pair, server, client, relay, lines, forward, start + timeout, env, children,
+              server_ends)
     except queue.Empty:
         pair.problem = f'not finished after {timeout} s'
     except Failed as failure:
@@ -195,7 +199,7 @@ def run_pair(server, client, ports, remotes, timeout=60, env=None, on_line=None)
     finally:
         # Both have closed their output and are about to exit; else they are to be killed.
         for child in children:
-            if pair.problem is None:
+            if pair.problem is None and (server_ends or child.name != names[0]):
                 try:
                     child.process.wait(timeout=10)
                 except subprocess.TimeoutExpired:

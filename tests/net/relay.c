@@ -2,9 +2,11 @@
  *
  * A UDP relay that behaves like a bad network.
  *
- *     program A ──▶ left socket ┃ relay ┃ right socket ◀── program B
+ *     programs A ──▶ left socket ┃ relay ┃ right sockets, one for each A ◀── program B
  *
- * What comes to one socket leaves from the other, or is lost, doubled, held back. Every decision
+ * What comes to one side leaves from the other, or is lost, doubled, held back. As behind a router
+ * that translates addresses, each program on the left has a socket of its own on the right, at the
+ * same host if that is one of this machine; --rebind gives it another port now and then. Every decision
  * comes from --seed, one generator per direction, a fixed number of draws per datagram: the n-th
  * datagram of a direction always meets the same fate. Jitter keeps the order; only --reorder
  * breaks it, by holding a datagram back while later ones pass.
@@ -17,12 +19,27 @@
 #define QUEUE_MAX 65536u
 /* Read in one wake before the other direction and the timer get their turn. */
 #define READ_BATCH 64
+/* Programs on the left, or addresses that they have had. */
+#define FLOWS_MAX 64u
+
+typedef struct _Relay Relay;
+
+/* A program on the left, and the socket that stands for it on the right. */
+typedef struct
+{
+  Relay          *relay;
+  GSocketAddress *client; /* owned */
+  GSocket        *socket; /* owned */
+  GSource        *source; /* owned; of the socket */
+  guint64         count;  /* datagrams that left by the socket */
+} Flow;
 
 typedef struct
 {
   gint64   due;   /* monotonic time at which it leaves */
   guint64  order; /* of arrival in this direction */
   gboolean copy;  /* made by the relay */
+  Flow    *flow;
   gsize    size;
   guint8   bytes[];
 } Datagram;
@@ -38,19 +55,15 @@ typedef struct
   guint64 overflow;                 /* dropped: too many on their way, or the socket was full */
   guint64 stranger;                 /* dropped: not from the program of this side */
   guint64 homeless;                 /* dropped: the other program's address is not known yet */
+  guint64 rebound;                  /* times that a socket was replaced by --rebind */
 } Counters;
 
-typedef struct _Relay Relay;
-
-/* One socket, and the direction in which its datagrams travel: to the other side's program. */
+/* One side, and the direction in which its datagrams travel: to the other side. */
 typedef struct _Side Side;
 struct _Side
 {
   Relay          *relay;
-  Side           *other;
-  const char     *name;
-  GSocket        *socket;  /* owned */
-  GSocketAddress *peer;    /* owned; the program; NULL until it is learned */
+  GSocketAddress *peer;    /* owned; the only program; NULL for any, on the right until learned */
   GSequence      *queue;   /* owned Datagrams by due time */
   gint64          last_due;      /* of those that were not held back */
   guint64         next_order;
@@ -62,7 +75,9 @@ struct _Side
 struct _Relay
 {
   GMainLoop *loop;
-  GSource   *timer; /* owned; ready when the next datagram is due */
+  GSource   *timer;  /* owned; ready when the next datagram is due */
+  GSocket   *socket; /* owned; the left one */
+  GPtrArray *flows;  /* owned Flows */
   Side       left;
   Side       right;
 };
@@ -72,6 +87,7 @@ static char    *opt_right;
 static char    *opt_host;
 static int      opt_left_port;
 static int      opt_right_port;
+static int      opt_rebind;
 static double   opt_loss;
 static double   opt_duplicate;
 static double   opt_reorder;
@@ -83,14 +99,16 @@ static gboolean opt_until_eof;
 
 static const GOptionEntry entries[] = {
   { "left", 0, 0, G_OPTION_ARG_STRING, &opt_left,
-    "The program on the left; learned from its first datagram if not given", "HOST:PORT" },
-  { "right", 0, 0, G_OPTION_ARG_STRING, &opt_right, "The program on the right, likewise",
-    "HOST:PORT" },
+    "The only program on the left (any)", "HOST:PORT" },
+  { "right", 0, 0, G_OPTION_ARG_STRING, &opt_right,
+    "The program on the right; learned from its first datagram if not given", "HOST:PORT" },
   { "host", 0, 0, G_OPTION_ARG_STRING, &opt_host, "Own address (127.0.0.1)", "HOST" },
   { "left-port", 0, 0, G_OPTION_ARG_INT, &opt_left_port,
     "Own port towards the left program (0: any free one)", "PORT" },
   { "right-port", 0, 0, G_OPTION_ARG_INT, &opt_right_port,
     "Own port towards the right program (0: any free one)", "PORT" },
+  { "rebind", 0, 0, G_OPTION_ARG_INT, &opt_rebind,
+    "Take another port towards the right program after so many datagrams", "DATAGRAMS" },
   { "loss", 0, 0, G_OPTION_ARG_DOUBLE, &opt_loss, "Lose so many of 100", "PERCENT" },
   { "duplicate", 0, 0, G_OPTION_ARG_DOUBLE, &opt_duplicate, "Double so many of 100", "PERCENT" },
   { "reorder", 0, 0, G_OPTION_ARG_DOUBLE, &opt_reorder, "Hold back so many of 100", "PERCENT" },
@@ -163,7 +181,8 @@ rearm (Relay *relay)
 }
 
 static void
-enqueue (Side *side, gint64 due, guint64 order, gboolean copy, const guint8 *bytes, gsize size)
+enqueue (Side *side, Flow *flow, gint64 due, guint64 order, gboolean copy, const guint8 *bytes,
+         gsize size)
 {
   Datagram *datagram;
 
@@ -176,6 +195,7 @@ enqueue (Side *side, gint64 due, guint64 order, gboolean copy, const guint8 *byt
   datagram->due = due;
   datagram->order = order;
   datagram->copy = copy;
+  datagram->flow = flow;
   datagram->size = size;
   memcpy (datagram->bytes, bytes, size);
   g_sequence_insert_sorted (side->queue, datagram, compare_due, NULL);
@@ -183,7 +203,7 @@ enqueue (Side *side, gint64 due, guint64 order, gboolean copy, const guint8 *byt
 
 /* Draws the fate of one datagram. All draws are made whatever comes of them. */
 static void
-accept_datagram (Side *side, const guint8 *bytes, gsize size)
+accept_datagram (Side *side, Flow *flow, const guint8 *bytes, gsize size)
 {
   double lost = 100.0 * next_fraction (&side->random);
   double doubled = 100.0 * next_fraction (&side->random);
@@ -206,17 +226,17 @@ accept_datagram (Side *side, const guint8 *bytes, gsize size)
   if (doubled < opt_duplicate)
     {
       side->counters.duplicated++;
-      enqueue (side, due + (gint64) (copy_jitter * hold), order, TRUE, bytes, size);
+      enqueue (side, flow, due + (gint64) (copy_jitter * hold), order, TRUE, bytes, size);
     }
   if (held < opt_reorder)
     {
       side->counters.held++;
-      enqueue (side, due + hold, order, FALSE, bytes, size);
+      enqueue (side, flow, due + hold, order, FALSE, bytes, size);
     }
   else
     {
       side->last_due = due;
-      enqueue (side, due, order, FALSE, bytes, size);
+      enqueue (side, flow, due, order, FALSE, bytes, size);
     }
 }
 
@@ -231,50 +251,178 @@ same_address (GSocketAddress *a, GSocketAddress *b)
                                   g_inet_socket_address_get_address (right));
 }
 
-static gboolean
-readable_cb (GSocket *socket, GIOCondition condition, gpointer user_data)
+static gboolean right_readable_cb (GSocket      *socket,
+                                   GIOCondition  condition,
+                                   gpointer      user_data);
+static GSocket *open_socket (const char  *host,
+                             int          port,
+                             GError     **error);
+
+static GSource *
+watch (GSocket *socket, GSocketSourceFunc callback, gpointer user_data)
 {
-  Side *side = user_data;
+  GSource *source = g_socket_create_source (socket, G_IO_IN, NULL);
+
+  g_source_set_static_name (source, "[relay] socket");
+  g_source_set_callback (source, G_SOURCE_FUNC (callback), user_data, NULL);
+  g_source_attach (source, NULL);
+  return source;
+}
+
+static void
+flow_close (Flow *flow)
+{
+  if (flow->source != NULL)
+    g_source_destroy (flow->source);
+  g_clear_pointer (&flow->source, g_source_unref);
+  g_clear_object (&flow->socket);
+}
+
+/* Opens the socket towards the right, at the host that the program has if it is one of ours. */
+static gboolean
+flow_open (Flow *flow, int port, GError **error)
+{
+  GInetAddress *host =
+    g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (flow->client));
+  g_autofree char *text = g_inet_address_to_string (host);
+  GSocket *socket = open_socket (text, port, NULL);
+
+  if (socket == NULL)
+    socket = open_socket (opt_host != NULL ? opt_host : "127.0.0.1", port, error);
+  if (socket == NULL)
+    return FALSE;
+  /* The new one is there before the old one goes, so the port is another. */
+  flow_close (flow);
+  flow->socket = socket;
+  flow->source = watch (socket, right_readable_cb, flow);
+  return TRUE;
+}
+
+static void
+flow_free (Flow *flow)
+{
+  flow_close (flow);
+  g_object_unref (flow->client);
+  g_free (flow);
+}
+
+static Flow *
+flow_new (Relay *relay, GSocketAddress *client, GError **error)
+{
+  Flow *flow = g_new0 (Flow, 1);
+
+  flow->relay = relay;
+  flow->client = g_object_ref (client);
+  if (!flow_open (flow, opt_right_port, error))
+    {
+      flow_free (flow);
+      return NULL;
+    }
+  g_ptr_array_add (relay->flows, flow);
+  return flow;
+}
+
+/* NULL for a stranger. */
+static Flow *
+find_flow (Relay *relay, GSocketAddress *client)
+{
+  for (guint i = 0; i < relay->flows->len; i++)
+    {
+      Flow *flow = g_ptr_array_index (relay->flows, i);
+
+      if (same_address (flow->client, client))
+        return flow;
+    }
+  if (relay->left.peer != NULL || relay->flows->len >= FLOWS_MAX)
+    return NULL;
+  return flow_new (relay, client, NULL);
+}
+
+static gssize
+receive (GSocket *socket, GSocketAddress **from, guint8 *buffer, gsize size)
+{
+  /* Would block, or an ICMP error of an earlier send: neither concerns a relay. */
+  return g_socket_receive_from (socket, from, (char *) buffer, size, NULL, NULL);
+}
+
+static gboolean
+left_readable_cb (GSocket *socket, GIOCondition condition, gpointer user_data)
+{
+  Relay *relay = user_data;
   guint8 buffer[65536];
 
   for (int i = 0; i < READ_BATCH; i++)
     {
       g_autoptr (GSocketAddress) from = NULL;
-      gssize size = g_socket_receive_from (socket, &from, (char *) buffer, sizeof buffer, NULL,
-                                           NULL);
+      gssize size = receive (socket, &from, buffer, sizeof buffer);
+      Flow *flow;
 
-      /* Would block, or an ICMP error of an earlier send: neither concerns a relay. */
+      if (size < 0)
+        break;
+      if ((flow = find_flow (relay, from)) != NULL)
+        accept_datagram (&relay->left, flow, buffer, (gsize) size);
+      else
+        relay->left.counters.stranger++;
+    }
+  rearm (relay);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+right_readable_cb (GSocket *socket, GIOCondition condition, gpointer user_data)
+{
+  Flow *flow = user_data;
+  Side *side = &flow->relay->right;
+  guint8 buffer[65536];
+
+  for (int i = 0; i < READ_BATCH; i++)
+    {
+      g_autoptr (GSocketAddress) from = NULL;
+      gssize size = receive (socket, &from, buffer, sizeof buffer);
+
       if (size < 0)
         break;
       if (side->peer == NULL)
         side->peer = g_object_ref (from);
       if (same_address (side->peer, from))
-        accept_datagram (side, buffer, (gsize) size);
+        accept_datagram (side, flow, buffer, (gsize) size);
       else
         side->counters.stranger++;
     }
-  rearm (side->relay);
+  rearm (flow->relay);
   return G_SOURCE_CONTINUE;
+}
+
+static void
+count_for_rebind (Side *side, Flow *flow)
+{
+  if (opt_rebind > 0 && ++flow->count % (guint64) opt_rebind == 0 && flow_open (flow, 0, NULL))
+    side->counters.rebound++;
 }
 
 static void
 deliver (Side *side, const Datagram *datagram)
 {
-  Side *other = side->other;
+  Relay *relay = side->relay;
+  Flow *flow = datagram->flow;
+  gboolean to_right = side == &relay->left;
+  GSocketAddress *to = to_right ? relay->right.peer : flow->client;
 
-  if (other->peer == NULL)
+  if (to == NULL)
     {
       side->counters.homeless++;
       return;
     }
-  if (g_socket_send_to (other->socket, other->peer, (const char *) datagram->bytes,
-                        datagram->size, NULL, NULL) < 0)
+  if (g_socket_send_to (to_right ? flow->socket : relay->socket, to,
+                        (const char *) datagram->bytes, datagram->size, NULL, NULL) < 0)
     {
       side->counters.overflow++;
       return;
     }
   side->counters.delivered++;
   side->counters.delivered_bytes += datagram->size;
+  if (to_right)
+    count_for_rebind (side, flow);
   if (datagram->copy)
     return;
   if (datagram->order < side->highest_order)
@@ -349,42 +497,52 @@ open_socket (const char *host, int port, GError **error)
 }
 
 static gboolean
-side_init (Side *side, Relay *relay, const char *peer, int port, GError **error)
+side_init (Side *side, Relay *relay, const char *peer, GError **error)
 {
-  g_autoptr (GSource) source = NULL;
-
   side->relay = relay;
-  side->other = side == &relay->left ? &relay->right : &relay->left;
-  side->name = side == &relay->left ? "left" : "right";
   side->queue = g_sequence_new (g_free);
   side->random = (guint64) opt_seed * 2 + (side == &relay->right);
   next_random (&side->random);
-  if (peer != NULL && (side->peer = parse_address (peer, error)) == NULL)
-    return FALSE;
-  side->socket = open_socket (opt_host != NULL ? opt_host : "127.0.0.1", port, error);
-  if (side->socket == NULL)
-    return FALSE;
-  source = g_socket_create_source (side->socket, G_IO_IN, NULL);
-  g_source_set_static_name (source, "[relay] socket");
-  g_source_set_callback (source, G_SOURCE_FUNC (readable_cb), side, NULL);
-  g_source_attach (source, NULL);
-  return TRUE;
+  return peer == NULL || (side->peer = parse_address (peer, error)) != NULL;
 }
 
 static void
 side_clear (Side *side)
 {
-  g_clear_object (&side->socket);
   g_clear_object (&side->peer);
   g_clear_pointer (&side->queue, g_sequence_free);
 }
 
 static char *
-own_address (Side *side)
+own_address (GSocket *socket)
 {
-  g_autoptr (GSocketAddress) address = g_socket_get_local_address (side->socket, NULL);
+  g_autoptr (GSocketAddress) address = g_socket_get_local_address (socket, NULL);
 
   return g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address));
+}
+
+static gboolean
+open_sides (Relay *relay, GError **error)
+{
+  g_autoptr (GSource) source = NULL;
+  g_autofree char *left = NULL;
+  g_autofree char *right = NULL;
+  Flow *flow = NULL;
+
+  relay->flows = g_ptr_array_new_with_free_func ((GDestroyNotify) flow_free);
+  if (!side_init (&relay->left, relay, opt_left, error)
+      || !side_init (&relay->right, relay, opt_right, error))
+    return FALSE;
+  relay->socket = open_socket (opt_host != NULL ? opt_host : "127.0.0.1", opt_left_port, error);
+  if (relay->socket == NULL
+      || (relay->left.peer != NULL && (flow = flow_new (relay, relay->left.peer, error)) == NULL))
+    return FALSE;
+  source = watch (relay->socket, left_readable_cb, relay);
+
+  left = own_address (relay->socket);
+  right = flow != NULL ? own_address (flow->socket) : g_strdup ("unknown");
+  g_print ("relay: left %s right %s seed %" G_GINT64_FORMAT "\n", left, right, opt_seed);
+  return TRUE;
 }
 
 static gboolean
@@ -423,6 +581,7 @@ static const struct
   { "queue overflow", "overflow", G_STRUCT_OFFSET (Counters, overflow) },
   { "from strangers", "stranger", G_STRUCT_OFFSET (Counters, stranger) },
   { "nowhere to go", "homeless", G_STRUCT_OFFSET (Counters, homeless) },
+  { "ports changed", "rebound", G_STRUCT_OFFSET (Counters, rebound) },
 };
 
 static void
@@ -438,12 +597,13 @@ print_table (Relay *relay)
 static void
 print_json (Relay *relay)
 {
+  static const char *const names[] = { "left", "right" };
   const Side *sides[] = { &relay->left, &relay->right };
 
   g_print ("{\"seed\": %" G_GINT64_FORMAT, opt_seed);
   for (gsize i = 0; i < G_N_ELEMENTS (sides); i++)
     {
-      g_print (", \"from-%s\": {", sides[i]->name);
+      g_print (", \"from-%s\": {", names[i]);
       for (gsize j = 0; j < G_N_ELEMENTS (rows); j++)
         g_print ("%s\"%s\": %" G_GUINT64_FORMAT, j > 0 ? ", " : "", rows[j].key,
                  G_STRUCT_MEMBER (guint64, &sides[i]->counters, rows[j].offset));
@@ -456,16 +616,13 @@ static gboolean
 run (Relay *relay, GError **error)
 {
   static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
-  g_autofree char *left = NULL;
-  g_autofree char *right = NULL;
 
   relay->timer = g_source_new (&timer_funcs, sizeof (GSource));
   g_source_set_static_name (relay->timer, "[relay] timer");
   g_source_set_callback (relay->timer, timer_cb, relay, NULL);
   g_source_attach (relay->timer, NULL);
 
-  if (!side_init (&relay->left, relay, opt_left, opt_left_port, error)
-      || !side_init (&relay->right, relay, opt_right, opt_right_port, error))
+  if (!open_sides (relay, error))
     return FALSE;
 
   relay->loop = g_main_loop_new (NULL, FALSE);
@@ -474,9 +631,6 @@ run (Relay *relay, GError **error)
   if (opt_until_eof)
     g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP, stdin_cb, relay->loop);
 
-  left = own_address (&relay->left);
-  right = own_address (&relay->right);
-  g_print ("relay: left %s right %s seed %" G_GINT64_FORMAT "\n", left, right, opt_seed);
   g_main_loop_run (relay->loop);
 
   if (opt_json)
@@ -499,6 +653,8 @@ main (int argc, char **argv)
   if (!ok)
     g_printerr ("relay: %s\n", error->message);
 
+  g_clear_pointer (&relay.flows, g_ptr_array_unref);
+  g_clear_object (&relay.socket);
   side_clear (&relay.left);
   side_clear (&relay.right);
   if (relay.timer != NULL)

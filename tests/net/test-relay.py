@@ -48,8 +48,8 @@ class Dice:
 class RelayTest(unittest.TestCase):
     def start(self, *options):
         self.left, self.right = [self.program() for _ in range(2)]
-        ports = [each.getsockname()[1] for each in (self.left, self.right)]
-        relay = peers.Relay(RELAY, *ports, options)
+        left, right = [f'{peers.HOST}:{each.getsockname()[1]}' for each in (self.left, self.right)]
+        relay = peers.Relay(RELAY, right, options, left)
         self.addCleanup(relay.__exit__)
         for each, address in ((self.left, relay.left), (self.right, relay.right)):
             host, port = address.rsplit(':', 1)
@@ -122,6 +122,43 @@ class RelayTest(unittest.TestCase):
         self.left.send(b'hello')
         self.assertEqual(self.right.recv(64), b'hello')
         self.assertEqual(relay.stop()['from-left']['stranger'], 1)
+
+    def test_one_socket_for_each_program_on_the_left(self):
+        right = self.program()
+        relay = peers.Relay(RELAY, f'{peers.HOST}:{right.getsockname()[1]}', [])
+        self.addCleanup(relay.__exit__)
+        host, port = relay.left.rsplit(':', 1)
+        seen = set()
+        for own in (peers.HOST, peers.HOST, '127.0.0.2'):
+            left = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.addCleanup(left.close)
+            left.bind((own, 0))
+            left.settimeout(20)
+            left.sendto(b'hello', (host, int(port)))
+            data, address = right.recvfrom(64)
+            self.assertEqual((data, address[0]), (b'hello', own))
+            seen.add(address)
+            right.sendto(b'answer', address)
+            self.assertEqual(left.recv(64), b'answer')
+        self.assertEqual(len(seen), 3)
+
+    def test_another_port_now_and_then(self):
+        left, right = self.program(), self.program()
+        relay = peers.Relay(RELAY, f'{peers.HOST}:{right.getsockname()[1]}', ['--rebind', '10'])
+        self.addCleanup(relay.__exit__)
+        host, port = relay.left.rsplit(':', 1)
+        left.connect((host, int(port)))
+        seen = []
+        for i in range(35):
+            left.send(b'x')
+            seen.append(right.recvfrom(64)[1])
+            # The answer to the last one before the change finds nobody.
+            if i % 10 != 9:
+                right.sendto(b'y', seen[-1])
+                self.assertEqual(left.recv(64), b'y')
+        self.assertEqual([len(set(seen[i:i + 10])) for i in (0, 10, 20, 30)], [1, 1, 1, 1])
+        self.assertEqual(len(set(seen)), 4)
+        self.assertEqual(relay.stop()['from-left']['rebound'], 3)
 
     def test_ends_with_its_standard_input(self):
         relay = self.start()
