@@ -36,8 +36,12 @@ sqx_address
 sim_host_address (uint32_t host,
                   uint16_t port)
 {
-  return (sqx_address) { .host = { 10, (uint8_t) (host >> 16), (uint8_t) (host >> 8), (uint8_t) host },
-                         .host_size = 4, .port = port };
+  sqx_address address = { .host = { 10 }, .host_size = 4, .port = port };
+
+  address.host[1] = (uint8_t) (host >> 16);
+  address.host[2] = (uint8_t) (host >> 8);
+  address.host[3] = (uint8_t) host;
+  return address;
 }
 
 sim_host *
@@ -436,6 +440,29 @@ took_early (sim_end *end)
       sim_end_took (end, host->early[i]);
 }
 
+/* Of a session, later links replace earlier ones; of two that both sides began at once, both keep the
+ * one that the smaller key began. */
+static void
+look_at_link (sim_end *end)
+{
+  const sqx_secure *secure = end->conn->secure;
+  const uint8_t *own = end->host->public_key, *its = secure->peer_key;
+  uint64_t session, link;
+
+  if (!secure->linked)
+    return;
+  session = sim_hash_bytes (SIM_HASH_START, secure->session_id, SQX_SESSION_ID_SIZE);
+  session = sim_hash_bytes (session, secure->peer_session_id, SQX_SESSION_ID_SIZE);
+  link = 2 * secure->generation + (secure->initiator == (memcmp (own, its, SQX_KEY_SIZE) < 0));
+  if (session == end->session && secure->peer_id != end->link_id && link <= end->link)
+    sim_fail (end->world, "%c goes back to a link of its past (%llu after %llu)",
+              (int) ('A' + end->index), (unsigned long long) link,
+              (unsigned long long) end->link);
+  end->session = session;
+  end->link = link;
+  end->link_id = secure->peer_id;
+}
+
 static void
 look_who_took (sim_host         *host,
                sim_packet       *packet,
@@ -452,6 +479,7 @@ look_who_took (sim_host         *host,
       if (end->conn == NULL)
         continue;
       sim_end_look_for_restart (end);
+      look_at_link (end);
       count = end->conn->statistics.packets_received - (end->conn == conns[i] ? before[i] : 0);
       if (count == 0)
         continue;
@@ -738,8 +766,8 @@ pump (sim_world *world,
     return;
   output += tell_programs (host);
   if (fired && output == 0 && sqx_endpoint_next_timeout (host->endpoint) <= world->now)
-    sim_fail (world, "host %u: after handle_timeout (next_timeout ()) there is neither output nor a "
-              "later deadline", host->index);
+    sim_fail (world, "host %u: after handle_timeout (next_timeout ()) there is neither output nor "
+              "a later deadline", host->index);
   for (uint32_t i = 0; i < host->n_ends; i++)
     if (host->ends[i]->conn != NULL)
       {

@@ -55,7 +55,7 @@ void        sim_host_kill     (sim_host *host);
 void        sim_host_restart  (sim_host *host);
 void        sim_host_ready    (sim_host *host);
 void        sim_host_arrive   (sim_world *world, sim_packet *packet);
-/* As if it came from the network at once: @tampered, if nobody who keeps to the rules sent it so. */
+/* As if it came from the network at once, from somebody who has no key. */
 void        sim_host_inject   (sim_host *host, const sqx_address *from, const uint8_t *bytes,
                                size_t size);
 /* Hands everything that the endpoint has to say to the network. */

@@ -254,13 +254,15 @@ make_packet (sim_hostile   *hostile,
 void
 sim_hostile_send (sim_hostile *hostile)
 {
+  sim_packet *packet;
+
   if (hostile->world->secure)
-    {
-      seal (hostile);
-      sim_host_arrive (hostile->world, make_packet (hostile, hostile->buffer, hostile->writer.size));
-    }
+    seal (hostile);
+  packet = make_packet (hostile, hostile->buffer, hostile->writer.size);
+  if (hostile->world->secure)
+    sim_host_arrive (hostile->world, packet);
   else
-    sim_end_arrive (hostile->victim, make_packet (hostile, hostile->buffer, hostile->writer.size));
+    sim_end_arrive (hostile->victim, packet);
 }
 
 void

@@ -6,15 +6,15 @@
 #include "sim-host.h"
 
 const sim_scenario sim_scenarios_secure[] = {
-  { "secure-random", NULL, 800, 60000, "E1 E2 E3 E4 L1, encrypted", true },
+  { "secure-random", NULL, 2000, 60000, "E1 E2 E3 E4 L1, encrypted", true },
   { "secure-burst", NULL, 8, 300, "L1, encrypted", true },
   { "secure-three-trips", NULL, 10, 200, "L1, encrypted", true },
-  { "secure-capacity", NULL, 100, 8000, "L1 R7 E4, encrypted", true },
-  { "secure-wrap", NULL, 150, 10000, "E4, encrypted", true },
-  { "secure-restart", NULL, 300, 20000, "S8: an endpoint restarts at every packet", true },
-  { "secure-kill", NULL, 150, 6000, "L2, encrypted", true },
+  { "secure-capacity", NULL, 200, 8000, "L1 R7 E4, encrypted", true },
+  { "secure-wrap", NULL, 300, 10000, "E4, encrypted", true },
+  { "secure-restart", NULL, 480, 20000, "S8: an endpoint restarts at every packet", true },
+  { "secure-kill", NULL, 200, 6000, "L2, encrypted", true },
   { "secure-slow-handler", NULL, 1, 20, "L3, encrypted", true },
-  { "secure-close", NULL, 200, 10000, "rule 14, encrypted", true },
+  { "secure-close", NULL, 400, 10000, "rule 14, encrypted", true },
   { "secure-last-words", NULL, 40, 1000, "rule 14, encrypted", true },
   { "secure-idle", NULL, 4, 100, "liveness, encrypted", true },
   { "secure-flipped-bits", NULL, 200, 10000, "S1: no flipped bit gets through", true },

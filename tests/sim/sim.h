@@ -334,6 +334,9 @@ struct sim_end
   uint64_t      opened_at;
   uint64_t      lost_at;        /* SQX_TIME_NEVER: not reconnecting */
   uint64_t      moves;          /* MOVED came */
+  uint64_t      session;        /* hash of its id … */
+  uint64_t      link;           /* … and the link in use: its order among those of the session, … */
+  uint32_t      link_id;        /* … and the peer's id of it */
 };
 
 /* The world ----------------------------------------------------------------------------- */
