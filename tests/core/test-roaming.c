@@ -339,6 +339,81 @@ test_diverted (Links        *links,
   links_check (links);
 }
 
+/* Keeps one packet of the client for later. */
+typedef struct
+{
+  Links  *links;
+  Flight  kept;
+} Keeper;
+
+static gboolean
+keep_one (World   *world,
+          Flight  *flight,
+          gpointer data)
+{
+  Keeper *keeper = data;
+
+  if (keeper->kept.data != NULL ||
+      !sqx_address_equal (&flight->from, &keeper->links->a->address))
+    return TRUE;
+  keeper->kept = *flight;
+  keeper->kept.data = g_memdup2 (flight->data, flight->size);
+  return FALSE;
+}
+
+/* A packet that was long on its way from the old address says nothing of where the peer is now. */
+static void
+test_straggler (Links        *links,
+                gconstpointer data)
+{
+  Keeper keeper = { .links = links };
+  guint64 received;
+
+  begin (links);
+  world_run (links->world, SQX_SECOND);
+  links->world->filter = keep_one;
+  links->world->filter_data = &keeper;
+  links_send (links, links->talk, 100);
+  world_flush (links->world);
+  g_assert_nonnull (keeper.kept.data);
+  move (links, MOVE_A, 1);
+  links_send (links, links->talk, 100);
+  links_finish (links, 5 * SQX_SECOND);
+  assert_found (links);
+  g_assert_cmpuint (links->peer->moved, ==, 1);
+
+  received = talk_statistics (links->peer).packets_received;
+  world_inject (links->world, &keeper.kept.from, &keeper.kept.to, keeper.kept.data,
+                keeper.kept.size);
+  world_run (links->world, links->world->latency);
+  g_assert_cmpuint (talk_statistics (links->peer).packets_received, ==, received + 1);
+  g_assert_false (links->peer->conn->secure->path.validating);
+  links_check (links);
+  assert_found (links);
+  g_free (keeper.kept.data);
+}
+
+/* An unproven address that asks, and is to be asked, has one account for both. */
+static void
+test_one_account (Links        *links,
+                  gconstpointer data)
+{
+  const guint8 challenge[SQX_CHALLENGE_SIZE] = "1234567";
+  Spoofer spoofer = { .links = links, .from = world_address (99, 99), .sent = 120 };
+  sqx_path *path;
+
+  begin (links);
+  world_run (links->world, SQX_SECOND);
+  links->world->filter = spoof;
+  links->world->filter_data = &spoofer;
+  path = &links->peer->conn->secure->path;
+  sqx_path_received (path, &links->peer->conn->config, &spoofer.from, 120, true);
+  sqx_path_challenged (path, &spoofer.from, challenge, 120 - SQX_DATA_HEADER - SQX_TAG_SIZE);
+  sqx_conn_settle (links->peer->conn, now (links));
+  world_run (links->world, 60 * SQX_SECOND);
+  g_assert_cmpuint (spoofer.received, >, 0);
+}
+
 /* Who is not on the path cannot even make it ask. */
 static void
 test_blind (Links        *links,
@@ -401,6 +476,8 @@ main (int    argc,
   ADD ("flutter", 0, test_flutter);
   ADD ("spoofed", 0, test_spoofed);
   ADD ("diverted", 0, test_diverted);
+  ADD ("straggler", 0, test_straggler);
+  ADD ("one-account", 0, test_one_account);
   ADD ("blind", 0, test_blind);
   return g_test_run ();
 }

@@ -136,19 +136,50 @@ test_accepted_late (Links        *links,
                     ((how & ASK_A) != 0) + ((how & ASK_B) != 0));
 }
 
+/* What came from the peer that @talk's program was told of. */
+typedef struct
+{
+  Talk     *talk;
+  guint     heard;
+  WorldTold told;
+  gpointer  data;
+} Ear;
+
+static void
+hear (Talk            *talk,
+      const sqx_event *event,
+      gpointer         data)
+{
+  Ear *ear = data;
+
+  if (talk == ear->talk && (event->type == SQX_EVENT_MESSAGE || event->type == SQX_EVENT_DATAGRAM))
+    ear->heard++;
+  ear->told (talk, event, ear->data);
+}
+
 /* No, or no answer within a minute. */
 static void
 rejected (Links   *links,
           guint    how,
           gboolean time_out)
 {
+  const sqx_payload payload = { (const guint8 *) "abc", 3, NULL };
+  Ear ear = { .told = links->world->told, .data = links->world->program_data };
+  WorldTaken taken = links->world->taken;
   Talk *asked, *other;
   guint64 span = time_out ? SQX_AUTHORIZE_LIFE : SQX_SECOND;
+  sqx_message message;
 
   begin (links, how);
   asked = (how & ASK_A) != 0 ? links->talk : links->peer;
   other = (how & ASK_A) != 0 ? links->peer : links->talk;
+  ear.talk = asked;
+  links->world->told = hear;
+  links->world->taken = NULL;
+  links->world->program_data = &ear;
   links_send (links, other, 100);
+  g_assert_cmpint (sqx_conn_send_datagram (other->conn, links->world->now, &payload), ==, SQX_OK);
+  world_run (links->world, 100 * MS);
   if (!time_out)
     authorize (asked, FALSE);
   links_all_fail (links, SQX_ERR_REFUSED, span);
@@ -156,6 +187,11 @@ rejected (Links   *links,
   g_assert_cmpint (asked->closing.error, ==, SQX_ERR_UNTRUSTED);
   g_assert_cmpuint (asked->messages, ==, 0);
   g_assert_cmpuint (asked->connected, ==, 0);
+  g_assert_cmpuint (ear.heard, ==, 0);
+  g_assert_false (sqx_conn_receive (asked->conn, links->world->now, 0, &message));
+  links->world->told = ear.told;
+  links->world->taken = taken;
+  links->world->program_data = ear.data;
   g_assert_true (other->closed);
   g_assert_cmpint (other->closing.error, ==, SQX_ERR_REFUSED);
   g_assert_cmpuint (other->closing.code, ==, SQX_CLOSE_NOT_TRUSTED);
