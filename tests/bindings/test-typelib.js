@@ -15,6 +15,8 @@ for (const verb of ['reply', 'reply_with_reply'])
 for (const verb of ['load_file', 'load_or_generate'])
     Gio._promisify(Seqex.Identity, `${verb}_async`);
 Gio._promisify(Seqex.Identity.prototype, 'save_file_async');
+for (const verb of ['accept', 'close', 'open_connection'])
+    Gio._promisify(Seqex.Endpoint.prototype, `${verb}_async`);
 Gio._promisify(Seqex.Channel.prototype, 'receive_async');
 Gio._promisify(Seqex.Channel.prototype, 'send_with_reply_async');
 
@@ -229,6 +231,34 @@ const tests = {
         equal(store.forget(store.lookup_name('one')), true);
         equal(store.lookup_name('one'), null);
         equal([store.n_items, store.get_item(0).fingerprint], [1, other]);
+    },
+
+    async 'endpoints'() {
+        const server = new Seqex.Endpoint({trust_policy: Seqex.TrustPolicy.STRICT});
+        const client = new Seqex.Endpoint({trust_policy: Seqex.TrustPolicy.ANYONE});
+        const asked = [];
+
+        server.connect('authorize', (endpoint, question) => {
+            asked.push([question.peer_key, question.incoming]);
+            question.accept();
+            return true;
+        });
+        server.bind(Gio.InetSocketAddress.new_from_string(LOOPBACK, 0));
+        const accepted = server.accept_async(null);
+        const mine = await client.open_connection_async(server.local_address, null, null);
+        const theirs = await accepted;
+        equal([mine.peer_key, theirs.peer_key],
+            [server.identity.fingerprint, client.identity.fingerprint]);
+        equal(asked, [[client.identity.fingerprint, true]]);
+        const answer = mine.send_with_reply_async(bytes('question'), NONE, null);
+        const message = await theirs.receive_async(null);
+        await message.reply_async(bytes('answer'), NONE, null);
+        equal((await answer).dup_text(), 'answer');
+        equal([client.n_items, server.n_items], [1, 1]);
+        equal(await client.close_async(null), true);
+        await until(() => server.n_items === 0);
+        await fails(client.open_connection_async(server.local_address, null, null),
+            Gio.IOErrorEnum, Gio.IOErrorEnum.CLOSED);
     },
 
     async 'objects are finalized'([a, b]) {

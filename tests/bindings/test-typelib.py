@@ -530,5 +530,50 @@ class TestIdentity(unittest.TestCase):
         self.assertEqual([peer.get_fingerprint() for peer in again], [other])
 
 
+class TestEndpoint(unittest.TestCase):
+    def setUp(self):
+        self.server = Seqex.Endpoint(application_id='org.example.Test')
+        self.client = Seqex.Endpoint(application_id='org.example.Test')
+        self.server.bind(Gio.InetSocketAddress.new_from_string('127.0.0.1', 0))
+        self.address = self.server.props.local_address
+        self.key = self.server.props.identity.props.fingerprint
+
+    def test_exchange(self):
+        self.server.props.trust_policy = Seqex.TrustPolicy.ANYONE
+        opened = Operation(self.client, 'open_connection', self.address, self.key)
+        theirs = run(self.server, 'accept')
+        mine = finish(opened)
+        self.assertEqual(mine.props.peer_key, self.key)
+        self.assertEqual(theirs.props.peer_key, self.client.props.identity.props.fingerprint)
+        self.assertEqual(list(self.server), [theirs])
+        self.assertIs(mine.props.endpoint, self.client)
+        answer = Operation(mine, 'send_with_reply', payload('question'), NONE)
+        message = run(theirs, 'receive')
+        self.assertEqual(message.props.peer_key, theirs.props.peer_key)
+        message.reply_async(payload('answer'), NONE, None, None)
+        self.assertEqual(finish(answer).dup_text(), 'answer')
+        self.assertTrue(run(self.client, 'close'))
+        wait_until(lambda: len(self.server) == 0)
+
+    def test_authorize(self):
+        questions = []
+
+        def ask(endpoint, question):
+            questions.append((question.props.peer_key, question.props.incoming))
+            question.accept()
+            return True
+
+        self.server.connect('authorize', ask)
+        opened = Operation(self.client, 'open_connection', self.address, self.key)
+        self.assertIsNotNone(finish(opened))
+        self.assertEqual(questions, [(self.client.props.identity.props.fingerprint, True)])
+
+    def test_untrusted(self):
+        with self.assertRaises(GLib.Error) as caught:
+            run(self.client, 'open_connection', self.address, None)
+        self.assertTrue(caught.exception.matches(Seqex.error_quark(), Seqex.Error.UNTRUSTED_PEER))
+        self.assertIn(self.key, caught.exception.message)
+
+
 if __name__ == '__main__':
     tap.main()
