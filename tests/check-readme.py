@@ -5,7 +5,7 @@
 check-readme.py SOURCE-ROOT BUILD-ROOT PYTHON COMPILER…
 
 The Python and the C program are taken out of the README, compiled as it says, and run against
-each other on ports that are free.
+each other on a port that is free.
 """
 
 import os
@@ -26,12 +26,11 @@ def block(text, language):
     return re.search(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL).group(1)
 
 
-def free_ports():
-    """Two UDP ports that nobody has right now."""
-    with socket.socket(type=socket.SOCK_DGRAM) as one, socket.socket(type=socket.SOCK_DGRAM) as two:
+def free_port():
+    """A UDP port that nobody has right now."""
+    with socket.socket(type=socket.SOCK_DGRAM) as one:
         one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
+        return str(one.getsockname()[1])
 
 
 def check_size(text):
@@ -53,21 +52,21 @@ def check_programs(text, build_root, python, compiler):
         "LD_LIBRARY_PATH": str(build_root / "seqex"),
         "PKG_CONFIG_PATH": str(build_root / "meson-uninstalled"),
     }
-    here, there = free_ports()
-    text = text.replace("5001", str(here)).replace("5002", str(there))
+    text = text.replace("5001", free_port())
     with tempfile.TemporaryDirectory() as directory:
         scratch = pathlib.Path(directory)
         (scratch / "answer.py").write_text(block(text, "python"), encoding="utf-8")
         (scratch / "ask.c").write_text(block(text, "c"), encoding="utf-8")
-        command = re.search(r"^ +gcc (ask\.c .*?) && \./ask$", text, re.MULTILINE).group(1)
+        command = re.search(r"^ +gcc (ask\.c .*?) && \./ask FINGERPRINT$", text, re.MULTILINE).group(1)
         done = subprocess.run(f"{shlex.join(compiler)} -Wall -Wextra -Werror {command}", shell=True,
                               cwd=scratch, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             return done.stderr
         answer = subprocess.Popen([python, "answer.py"], cwd=scratch, env=environment,
-                                  stderr=subprocess.PIPE, text=True)
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
-            asked = subprocess.run(["./ask"], cwd=scratch, env=environment, timeout=25,
+            fingerprint = answer.stdout.readline().strip()
+            asked = subprocess.run(["./ask", fingerprint], cwd=scratch, env=environment, timeout=25,
                                    capture_output=True, text=True)
             said = f"{asked.stdout}{asked.stderr}"
         except subprocess.TimeoutExpired:
