@@ -697,7 +697,11 @@ run_wander (sim_world *world)
   world->overhearer = &it;
   for (int i = 0; i < 20000; i++)
     {
-      hostile->address = sim_rng_chance (&world->rng, 500) ? it.home : anywhere (&world->rng);
+      /* There it stays for a while, so that it could be asked. */
+      if (sim_rng_chance (&world->rng, 500))
+        hostile->address = it.home;
+      else if (sim_rng_chance (&world->rng, 6000))
+        hostile->address = anywhere (&world->rng);
       sim_rng_fill (&world->rng, guess, sizeof guess);
       if (sim_rng_chance (&world->rng, 5000))
         sqx_write_ping (sim_hostile_begin (hostile));

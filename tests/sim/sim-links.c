@@ -236,6 +236,6 @@ const sim_scenario sim_scenarios_links[] = {
     false },
   { "secure-crossing", run_crossing, 400, 10000, "two that dial each other get one connection",
     false },
-  { "secure-many", run_many, 300, 15000, "several hosts, many connections, restarts", false },
+  { "secure-many", run_many, 300, 8000, "several hosts, many connections, restarts", false },
   { NULL, NULL, 0, 0, NULL, false },
 };

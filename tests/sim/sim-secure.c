@@ -6,7 +6,7 @@
 #include "sim-host.h"
 
 const sim_scenario sim_scenarios_secure[] = {
-  { "secure-random", NULL, 2000, 60000, "E1 E2 E3 E4 L1, encrypted", true },
+  { "secure-random", NULL, 2000, 40000, "E1 E2 E3 E4 L1, encrypted", true },
   { "secure-burst", NULL, 8, 300, "L1, encrypted", true },
   { "secure-three-trips", NULL, 10, 200, "L1, encrypted", true },
   { "secure-capacity", NULL, 200, 8000, "L1 R7 E4, encrypted", true },
