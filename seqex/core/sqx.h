@@ -214,6 +214,8 @@ typedef struct
   /* PLAIN: both sides use the same instance; epoch 0 is replaced by a random one */
   uint32_t instance;
   uint32_t epoch;
+  /* Of an encrypted link too, and there best left at 0: a peer that gets none of the packets below 2^32
+   * cannot read those above. */
   uint32_t first_packet_number;
 
   uint32_t max_datagram_size; /* largest datagram sent, SQX_DATAGRAM_MIN … _MAX; also the
