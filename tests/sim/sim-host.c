@@ -174,6 +174,17 @@ begin_life (sim_end  *end,
     sim_program_settle (end);
 }
 
+/* A peer that gets nothing of what comes before the low 32 bits wrap cannot read what comes after:
+ * the header has no more bits, and the key is for the full number. So there is a little of it. */
+#define BEFORE_WRAP 60
+
+static void
+keep_from_wrap (sqx_config *config)
+{
+  if (config->first_packet_number > UINT32_MAX - BEFORE_WRAP)
+    config->first_packet_number -= BEFORE_WRAP;
+}
+
 void
 sim_host_open_end (sim_end *end)
 {
@@ -183,6 +194,7 @@ sim_host_open_end (sim_end *end)
   sqx_config config;
   sqx_conn *conn;
 
+  keep_from_wrap (&end->config);
   if (host->moves)
     sim_events_keep_alive (host);
   if (host->endpoint == NULL)
