@@ -53,7 +53,6 @@ make_close (sqx_half_open      *half_open,
 static void
 refuse (sqx_endpoint       *endpoint,
         sqx_half_open      *half_open,
-        const sqx_address  *from,
         const sqx_decision *decision)
 {
   if (!have_keys (endpoint, half_open) || !make_close (half_open, decision))
@@ -62,7 +61,6 @@ refuse (sqx_endpoint       *endpoint,
       return;
     }
   half_open->refused = true;
-  half_open->from = *from;
   sqx_half_opens_send (&endpoint->admission->half_opens, half_open);
 }
 
@@ -113,25 +111,25 @@ find_connection (const sqx_endpoint  *endpoint,
   return NULL;
 }
 
-/* The peer's handshake becomes the link of @conn, or of a new one. NULL: no memory, and nothing
- * changed; the peer will try again. */
+/* The peer's handshake becomes the link of @conn, or of a new one. The peer is where INIT came from:
+ * there it got the ACCEPT. Where its last packet came from may be anybody's invention. NULL: no
+ * memory, and nothing changed; the peer will try again. */
 static sqx_conn *
-link_up (sqx_endpoint      *endpoint,
-         uint64_t           now,
-         const sqx_address *from,
-         sqx_half_open     *half_open,
-         sqx_conn          *conn,
-         sqx_trust          trust)
+link_up (sqx_endpoint  *endpoint,
+         uint64_t       now,
+         sqx_half_open *half_open,
+         sqx_conn      *conn,
+         sqx_trust      trust)
 {
   sqx_handshake *handshake = &half_open->handshake;
   sqx_route *route;
 
-  if (conn != NULL && sqx_conn_join (conn, now, handshake, from, trust) != SQX_OK)
+  if (conn != NULL && sqx_conn_join (conn, now, handshake, &half_open->from, trust) != SQX_OK)
     return NULL;
   if (conn == NULL)
     {
-      conn = sqx_conn_new_accepted (endpoint, now, &endpoint->config.connection, handshake, from,
-                                    trust);
+      conn = sqx_conn_new_accepted (endpoint, now, &endpoint->config.connection, handshake,
+                                    &half_open->from, trust);
       if (conn == NULL)
         return NULL;
       conn->attachment.counted = true;
@@ -149,11 +147,10 @@ link_up (sqx_endpoint      *endpoint,
 
 /* Returns the connection; NULL: none came of it. In both cases @half_open may be gone. */
 static sqx_conn *
-finish (sqx_endpoint      *endpoint,
-        uint64_t           now,
-        const sqx_address *from,
-        sqx_half_open     *half_open,
-        bool               judged)
+finish (sqx_endpoint  *endpoint,
+        uint64_t       now,
+        sqx_half_open *half_open,
+        bool           judged)
 {
   const sqx_handshake *handshake = &half_open->handshake;
   sqx_conn *conn = find_connection (endpoint, half_open);
@@ -173,11 +170,11 @@ finish (sqx_endpoint      *endpoint,
     sqx_admission_busy (&decision);
   if (decision.code != 0)
     {
-      refuse (endpoint, half_open, from, &decision);
+      refuse (endpoint, half_open, &decision);
       return NULL;
     }
 
-  conn = link_up (endpoint, now, from, half_open, conn, decision.trust);
+  conn = link_up (endpoint, now, half_open, conn, decision.trust);
   if (conn != NULL)
     sqx_admission_drop (endpoint, half_open);
   else
@@ -195,6 +192,8 @@ sqx_arrival_handle_confirm (sqx_endpoint      *endpoint,
                             const uint8_t     *data,
                             size_t             size)
 {
+  sqx_conn *conn;
+
   if (half_open->refused)
     {
       refuse_again (endpoint, half_open);
@@ -204,7 +203,12 @@ sqx_arrival_handle_confirm (sqx_endpoint      *endpoint,
     {
     case SQX_HANDSHAKE_LEARNED:
     case SQX_HANDSHAKE_REPEAT: /* there was no memory */
-      finish (endpoint, now, from, half_open, false);
+      conn = finish (endpoint, now, half_open, false);
+      if (conn != NULL)
+        {
+          sqx_path_received (&conn->secure->path, &conn->config, from, size, true);
+          sqx_conn_settle (conn, now);
+        }
       break;
     case SQX_HANDSHAKE_REFUSED:
       endpoint->counters.peer_refused++;
@@ -268,7 +272,7 @@ sqx_arrival_handle_data (sqx_endpoint      *endpoint,
     endpoint->counters.handshake_failed++;
   else
     {
-      conn = finish (endpoint, now, from, half_open, true);
+      conn = finish (endpoint, now, half_open, true);
       if (conn != NULL)
         sqx_conn_handle_data (conn, now, from, data, size);
     }

@@ -283,9 +283,8 @@ judge (sqx_conn *conn)
 }
 
 static void
-was_accepted (sqx_conn          *conn,
-              uint64_t           now,
-              const sqx_address *from)
+was_accepted (sqx_conn *conn,
+              uint64_t  now)
 {
   sqx_secure *secure = conn->secure;
   sqx_handshake *handshake = secure->dial.handshake;
@@ -317,7 +316,7 @@ was_accepted (sqx_conn          *conn,
     }
 
   /* Of IK nothing needs to be sent again, of XX CONFIRM until the peer's first DATA. */
-  if (sqx_conn_join (conn, now, handshake, from, trust) != SQX_OK)
+  if (sqx_conn_join (conn, now, handshake, &secure->dial.to, trust) != SQX_OK)
     {
       conn->session.out_of_memory = true;
       return;
@@ -328,18 +327,16 @@ was_accepted (sqx_conn          *conn,
     {
       secure->dial.due = true;
       secure->dial.interval = SQX_HANDSHAKE_RESEND;
-      secure->dial.to = *from;
     }
   else
     sqx_dial_stop (conn);
 }
 
 void
-sqx_conn_handle_answer (sqx_conn          *conn,
-                        uint64_t           now,
-                        const sqx_address *from,
-                        const uint8_t     *data,
-                        size_t             size)
+sqx_conn_handle_answer (sqx_conn      *conn,
+                        uint64_t       now,
+                        const uint8_t *data,
+                        size_t         size)
 {
   sqx_dial *dial = &conn->secure->dial;
 
@@ -357,7 +354,7 @@ sqx_conn_handle_answer (sqx_conn          *conn,
     case SQX_HANDSHAKE_VERSION:
       break; /* an ACCEPT may still come until the next time-out */
     case SQX_HANDSHAKE_LEARNED:
-      was_accepted (conn, now, from);
+      was_accepted (conn, now);
       break;
     case SQX_HANDSHAKE_REFUSED:
       was_refused (conn, now);

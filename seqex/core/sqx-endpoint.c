@@ -327,7 +327,7 @@ handle_routed (sqx_endpoint      *endpoint,
   else if (route->kind == SQX_ROUTE_HALF_OPEN)
     handle_half_open (endpoint, now, from, route->owner, data, size);
   else if (is_answer)
-    sqx_conn_handle_answer (route->owner, now, from, data, size);
+    sqx_conn_handle_answer (route->owner, now, data, size);
   else if (route->kind == SQX_ROUTE_HANDSHAKE)
     endpoint->counters.unknown_id++; /* nobody knows that id as one of a link yet */
   else if (is_data)

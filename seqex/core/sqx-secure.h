@@ -77,9 +77,9 @@ sqx_result sqx_conn_join        (sqx_conn *conn, uint64_t now, sqx_handshake *ha
 /* DATA for the id of its link. */
 void sqx_conn_handle_data       (sqx_conn *conn, uint64_t now, const sqx_address *from,
                                  uint8_t *data, size_t size);
-/* ACCEPT, RETRY, VERSION for the id of its handshake, or of its link: a late ACCEPT asks for CONFIRM. */
-void sqx_conn_handle_answer     (sqx_conn *conn, uint64_t now, const sqx_address *from,
-                                 const uint8_t *data, size_t size);
+/* ACCEPT, RETRY, VERSION for the id of its handshake, or of its link: a late ACCEPT asks for CONFIRM.
+ * Wherever it came from, the peer is where INIT went. */
+void sqx_conn_handle_answer     (sqx_conn *conn, uint64_t now, const uint8_t *data, size_t size);
 /* CONFIRM again for the id of its link: it is answered by DATA at once. */
 void sqx_conn_handle_confirm    (sqx_conn *conn, uint64_t now);
 /* RESET that names the peer's id of its link. */

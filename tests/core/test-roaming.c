@@ -316,6 +316,55 @@ test_spoofed (Links        *links,
   g_assert_cmpuint (spoofer.received, >, 0);
 }
 
+/* A handshake packet that seems to come from elsewhere does not prove that anybody is there. */
+typedef struct
+{
+  Links      *links;
+  guint8      type;
+  sqx_address from;
+  guint64     sent, received;
+} Elsewhere;
+
+static gboolean
+from_elsewhere (World   *world,
+                Flight  *flight,
+                gpointer data)
+{
+  Elsewhere *elsewhere = data;
+
+  if (sqx_address_equal (&flight->to, &elsewhere->from))
+    {
+      elsewhere->received += flight->size;
+      g_assert_cmpuint (elsewhere->received, <=, 3 * elsewhere->sent);
+      return FALSE;
+    }
+  if (flight->data[0] == elsewhere->type && elsewhere->sent == 0)
+    {
+      elsewhere->sent += flight->size;
+      flight->from = elsewhere->from;
+    }
+  return TRUE;
+}
+
+static void
+test_handshake_from_elsewhere (Links        *links,
+                               gconstpointer data)
+{
+  guint8 type = (guint8) GPOINTER_TO_UINT (data);
+  Elsewhere elsewhere = { .links = links, .type = type, .from = world_address (99, 99) };
+
+  links_open (links);
+  links->world->filter = from_elsewhere;
+  links->world->filter_data = &elsewhere;
+  links->talk = site_connect (links->a, links->b, type == SQX_PACKET_DATA ? links->b : NULL);
+  links_send_many (links, links->talk, 40, 10000);
+  links_finish (links, 5 * SQX_SECOND);
+  links_check (links);
+  g_assert_cmpuint (elsewhere.sent, >, 0);
+  links->peer = site_accepted (links->b, 0);
+  assert_found (links);
+}
+
 /* The same with every packet taken away and sent on from there, small ones too; when he stops,
  * all goes on. */
 static void
@@ -475,6 +524,9 @@ main (int    argc,
   ADD ("both-lost", 0, test_both_lost);
   ADD ("flutter", 0, test_flutter);
   ADD ("spoofed", 0, test_spoofed);
+  ADD ("elsewhere/accept", SQX_PACKET_ACCEPT, test_handshake_from_elsewhere);
+  ADD ("elsewhere/confirm", SQX_PACKET_CONFIRM, test_handshake_from_elsewhere);
+  ADD ("elsewhere/data", SQX_PACKET_DATA, test_handshake_from_elsewhere);
   ADD ("diverted", 0, test_diverted);
   ADD ("straggler", 0, test_straggler);
   ADD ("one-account", 0, test_one_account);
