@@ -150,7 +150,7 @@ run_wrap (sim_world *world)
   sim_rng *rng = &world->rng;
   sim_end *ends[2];
 
-  world->eventful = true;
+  world->wraps = true;
   sim_random_channels (world);
   plain_pair (world, ends, sim_rng_scale (rng, 0, 20 * SIM_MS));
   world->heal_at = world->start + 20 * SIM_SEC;

@@ -175,14 +175,18 @@ begin_life (sim_end  *end,
 }
 
 /* A peer that gets nothing of what comes before the low 32 bits wrap cannot read what comes after:
- * the header has no more bits, and the key is for the full number. So there is a little of it. */
+ * the header has no more bits, and the key is for the full number. */
 #define BEFORE_WRAP 60
 
 static void
-keep_from_wrap (sqx_config *config)
+choose_first_number (sim_end *end)
 {
-  if (config->first_packet_number > UINT32_MAX - BEFORE_WRAP)
-    config->first_packet_number -= BEFORE_WRAP;
+  uint32_t *first = &end->config.first_packet_number;
+
+  if (!end->world->wraps)
+    *first &= INT32_MAX;
+  else if (*first > UINT32_MAX - BEFORE_WRAP)
+    *first -= BEFORE_WRAP;
 }
 
 void
@@ -194,7 +198,7 @@ sim_host_open_end (sim_end *end)
   sqx_config config;
   sqx_conn *conn;
 
-  keep_from_wrap (&end->config);
+  choose_first_number (end);
   if (host->moves)
     sim_events_keep_alive (host);
   if (host->endpoint == NULL)

@@ -392,6 +392,7 @@ struct sim_world
   bool         secure;        /* its ends are encrypted */
   bool         eventful;      /* hosts move, keys change … */
   uint32_t     places;        /* where hosts have been */
+  bool         wraps;         /* packet numbers begin close to 2^32 */
   bool         mortal;        /* nobody waits for a peer to come back */
   sim_rng      secure_rng;    /* what only an encrypted world draws */
   sim_host    *hosts[SIM_ENDS];
