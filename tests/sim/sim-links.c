@@ -234,7 +234,7 @@ run_many (sim_world *world)
 const sim_scenario sim_scenarios_links[] = {
   { "secure-links", run_links, 1200, 30000, "links die and hosts move, exactly once across links",
     false },
-  { "secure-crossing", run_crossing, 400, 10000, "two that dial each other get one connection",
+  { "secure-crossing", run_crossing, 400, 2000, "two that dial each other get one connection",
     false },
   { "secure-many", run_many, 300, 8000, "several hosts, many connections, restarts", false },
   { NULL, NULL, 0, 0, NULL, false },
