@@ -249,6 +249,40 @@ forge_close (forger *f)
   sqx_write_close (f->writer, input_near (f->input, choice >> 4), reason, choice >> 5);
 }
 
+/* What only encrypted packets have. */
+static void
+forge_secure (forger *f)
+{
+  uint8_t choice = input_byte (f->input);
+  uint64_t id;
+  const sqx_channel *channel;
+  sqx_runs_writer runs;
+
+  switch (choice & 7)
+    {
+    case 0:
+      sqx_write_ready (f->writer);
+      break;
+    case 1: case 2: case 3:
+      channel = pick_channel (f, &id);
+      if (!sqx_received_writer_begin (&runs, f->writer, id * 2))
+        return;
+      for (unsigned left = 1 + (choice >> 3 & 1); left > 0; left--)
+        sqx_runs_writer_add (&runs, f->writer, pick_sent (f, channel), 1 + (choice >> 4 & 3));
+      sqx_runs_writer_finish (&runs, f->writer);
+      break;
+    case 4: case 5:
+      sqx_write_challenge (f->writer, forge_pattern + choice);
+      break;
+    case 6:
+      sqx_write_response (f->writer, forge_pattern + choice);
+      break;
+    default:
+      sqx_write_ping (f->writer);
+      break;
+    }
+}
+
 static void
 forge_raw (forger *f)
 {
@@ -282,7 +316,10 @@ forge_frame (forger *f)
       forge_hello (f);
       break;
     case 13:
-      sqx_write_ping (f->writer);
+      if (f->target->secure != NULL)
+        forge_secure (f);
+      else
+        sqx_write_ping (f->writer);
       break;
     case 14:
       if (input_byte (f->input) & 1)
