@@ -234,6 +234,9 @@ class Peer:
         self.pause = 0.0
         say('marked', pto=pto, done=self.incoming.done if self.incoming else 0)
 
+    def do_progress(self):
+        say('progress', done=self.incoming.done)
+
     def do_foreign(self, host, text):
         self.endpoint.send_foreign_datagram(Gio.InetSocketAddress.new_from_string(host, PORT),
                                             GLib.Bytes.new(text.encode()))

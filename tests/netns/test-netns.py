@@ -95,6 +95,8 @@ class MoveTest(NetworkTest):
         marks = [host.ask('mark', 'marked') for host in (self.client, self.server)]
         self.assertTrue(all(mark['done'] < TRANSFER for mark in marks), 'it was over too early')
         mover.move()
+        progress = [host.ask('progress', 'progress') for host in (self.client, self.server)]
+        self.assertTrue(all(each['done'] < TRANSFER for each in progress), 'it was over too early')
         received = [host.wait('received') for host in (self.client, self.server)]
 
         pattern = hashlib.shake_128(str(CHUNK).encode()).digest(CHUNK)
