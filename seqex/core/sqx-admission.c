@@ -159,6 +159,21 @@ answer_retry (sqx_endpoint      *endpoint,
                                             cookie);
 }
 
+/* A peer there may still use a link that this side has given up for another one. That decides by
+ * itself; RESET could end what is to be resumed. */
+static bool
+is_relinking (const sqx_endpoint *endpoint,
+              const sqx_address  *address)
+{
+  sqx_conn *conn = NULL;
+
+  while ((conn = sqx_endpoint_find_address (endpoint, address, conn)) != NULL)
+    if (conn->secure != NULL && !sqx_conn_is_over (conn) &&
+        !(conn->secure->linked && conn->secure->proven))
+      return true;
+  return false;
+}
+
 void
 sqx_admission_answer_reset (sqx_endpoint      *endpoint,
                             uint64_t           now,
@@ -171,6 +186,8 @@ sqx_admission_answer_reset (sqx_endpoint      *endpoint,
   sqx_answer *answer;
 
   if (reset_size == 0)
+    return;
+  if (is_relinking (endpoint, from))
     return;
   answer = begin_answer (endpoint, now, from, SQX_PACKET_RESET);
   if (answer == NULL)
@@ -233,6 +250,24 @@ allow_unproven (sqx_admission *admission,
   return true;
 }
 
+/* Many who come from one host at once would push each other out, and none would finish. So what is
+ * young is spared; INIT comes again. */
+static bool
+has_turn (sqx_endpoint      *endpoint,
+          uint64_t           now,
+          const sqx_address *from)
+{
+  sqx_half_open *oldest;
+  uint32_t count = sqx_half_opens_of_host (&endpoint->admission->half_opens,
+                                           hash_of_host (endpoint, from, 0), from, &oldest);
+
+  if (count < endpoint->config.max_half_open_per_host ||
+      oldest->until - SQX_HALF_OPEN_LIFE + SQX_HALF_OPEN_SPARED <= now)
+    return true;
+  endpoint->counters.host_full++;
+  return false;
+}
+
 /* Whether INIT is read at all. If it is not, who sent it may have to prove where it is. Who did not
  * must not push anybody out. */
 static bool
@@ -249,7 +284,7 @@ may_read (sqx_endpoint      *endpoint,
   if (init->cookie_size > 0)
     {
       if (sqx_cookies_check (&admission->cookies, now, from, init))
-        return true;
+        return has_turn (endpoint, now, from);
       endpoint->counters.bad_cookie++;
     }
   if (half_opens->count < SQX_MIN (config->retry_threshold, config->max_half_open) &&

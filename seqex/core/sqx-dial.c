@@ -10,6 +10,11 @@
  * answer XX finds out whether somebody else is there. */
 #define SENDS_TO_EXPECTED 3u
 
+/* After so many CONFIRMs without an answer, more than SQX_HALF_OPEN_LIFE after the first, the responder
+ * knows nothing of INIT any more; and so many times that is tried again. */
+#define SENDS_OF_CONFIRM 7u
+#define UNPROVEN_MAX     2u
+
 /* Text ----------------------------------------------------------------------------------- */
 
 static size_t
@@ -124,6 +129,25 @@ sqx_dial_start (sqx_conn *conn,
   sqx_timers_set (&conn->timers, SQX_TIMER_HANDSHAKE, sqx_time_add (now, SQX_HANDSHAKE_DEFAULT));
 }
 
+bool
+sqx_dial_again (sqx_conn *conn,
+                uint64_t  now)
+{
+  sqx_secure *secure = conn->secure;
+  uint64_t deadline = conn->timers.at[SQX_TIMER_HANDSHAKE];
+
+  if (!secure->linked || !secure->initiator || secure->proven ||
+      conn->state >= SQX_STATE_FINISHING || secure->dial.unproven == UNPROVEN_MAX)
+    return false;
+  secure->dial.unproven++;
+  sqx_secure_drop_link (conn, now);
+  sqx_dial_start (conn, now);
+  /* All of it together is one attempt. */
+  if (deadline != SQX_TIME_NEVER)
+    sqx_timers_set (&conn->timers, SQX_TIMER_HANDSHAKE, deadline);
+  return true;
+}
+
 void
 sqx_dial_pause (sqx_conn *conn,
                 uint64_t  now)
@@ -151,6 +175,8 @@ sqx_dial_transmit (sqx_conn *conn,
     return 0;
   dial->due = false;
   dial->sends++;
+  if (dial->sends == 1)
+    dial->first_sent = now;
   sqx_timers_set (&conn->timers, SQX_TIMER_DIAL, sqx_time_add (now, dial->interval));
   dial->interval = SQX_MIN (2 * dial->interval, SQX_HANDSHAKE_RESEND_MAX);
   /* What the transport cannot carry is lost, like everything that a network does not carry. */
@@ -185,19 +211,21 @@ static void
 attempt_failed (sqx_conn *conn,
                 uint64_t  now)
 {
-  sqx_handshake *handshake = conn->secure->dial.handshake;
+  sqx_secure *secure = conn->secure;
+  sqx_handshake *handshake = secure->dial.handshake;
   char text[96];
 
-  if (conn->secure->reconnecting)
+  if (secure->reconnecting)
     {
       sqx_dial_stop (conn);
       schedule (conn, now);
       return;
     }
-  if (conn->secure->linked)
+  if (secure->linked)
     {
       /* CONFIRM was never answered. */
       sqx_dial_stop (conn);
+      secure->dial.unproven = UNPROVEN_MAX;
       sqx_conn_link_lost (conn, now, SQX_ERR_TIMED_OUT);
       return;
     }
@@ -228,6 +256,8 @@ sqx_dial_timeouts (sqx_conn *conn,
     }
   else if (dial->handshake->n_peer_versions > 0 && !secure->linked)
     attempt_failed (conn, now);
+  else if (secure->linked && dial->sends >= SENDS_OF_CONFIRM && sqx_dial_again (conn, now))
+    ;
   else
     {
       if (secure->expects_key && !secure->has_session && !dial->stranger &&
@@ -290,6 +320,7 @@ was_accepted (sqx_conn *conn,
   sqx_handshake *handshake = secure->dial.handshake;
   sqx_trust trust = judge (conn);
   char reason[SQX_APPLICATION_REASON_MAX];
+  uint64_t rtt;
 
   if (trust == SQX_TRUST_REFUSE)
     {
@@ -323,13 +354,24 @@ was_accepted (sqx_conn *conn,
     }
   sqx_endpoint_reroute (conn->attachment.endpoint, &conn->attachment.handshake,
                         &conn->attachment.link, SQX_ROUTE_LINK, conn);
+  /* Which INIT is answered is not known if there were several. */
+  rtt = (now - secure->dial.first_sent) / SQX_MAX (secure->dial.sends, 1);
+  sqx_rtt_guess (&conn->link.recovery.rtt,
+                 SQX_MIN (SQX_MAX (rtt, SQX_HANDSHAKE_RTT_MIN), SQX_INITIAL_RTT));
   if (handshake->pattern == SQX_NOISE_XX || handshake->pattern == SQX_NOISE_XXPSK3)
     {
       secure->dial.due = true;
+      secure->dial.sends = 0;
       secure->dial.interval = SQX_HANDSHAKE_RESEND;
     }
   else
-    sqx_dial_stop (conn);
+    {
+      uint64_t deadline = conn->timers.at[SQX_TIMER_HANDSHAKE];
+
+      /* It is over when the peer shows that it has the keys, too. */
+      sqx_dial_stop (conn);
+      sqx_timers_set (&conn->timers, SQX_TIMER_HANDSHAKE, deadline);
+    }
 }
 
 void
@@ -347,8 +389,11 @@ sqx_conn_handle_answer (sqx_conn      *conn,
     case SQX_HANDSHAKE_IGNORED:
       conn->counters.forged++;
       break;
-    case SQX_HANDSHAKE_REPEAT:
     case SQX_HANDSHAKE_AGAIN:
+      dial->sends = 0;
+      dial->due = true;
+      break;
+    case SQX_HANDSHAKE_REPEAT:
       dial->due = true;
       break;
     case SQX_HANDSHAKE_VERSION:

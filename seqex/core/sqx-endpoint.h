@@ -38,6 +38,7 @@ typedef enum
   X (handshake_failed)   /* Noise message that does not authenticate */                      \
   X (handshake_retried)  /* INIT answered by RETRY, nothing kept */                          \
   X (handshake_repeated) /* INIT seen before, answered by the stored ACCEPT */               \
+  X (host_full)          /* INIT not read: its host has enough young unfinished handshakes */ \
   X (half_open_full)     /* half-open handshake that had to make room */                     \
   X (bad_cookie)         /* INIT with a cookie that is not valid (any more) */               \
   X (answer_limited)     /* RETRY, VERSION or RESET not sent: rate limit */                  \

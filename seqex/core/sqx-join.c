@@ -123,7 +123,7 @@ sqx_conn_join (sqx_conn          *conn,
   sqx_secure_drop_link (conn, now);
   if (!handshake->initiator)
     sqx_dial_stop (conn);
-  if (secure->has_session && !resumed)
+  if (secure->used && !resumed)
     sqx_conn_new_session (conn);
   take_link (conn, handshake, &keys, from);
   sqx_timers_stop (&conn->timers, SQX_TIMER_UNREACHABLE);

@@ -94,6 +94,7 @@
 #define SQX_HALF_OPEN_HOST_DEFAULT 4u
 #define SQX_RETRY_THRESHOLD       32u  /* half-open handshakes */
 #define SQX_HALF_OPEN_LIFE        (10 * SQX_SECOND)
+#define SQX_HALF_OPEN_SPARED      (1 * SQX_SECOND)  /* so long no other of its host pushes it out */
 #define SQX_COOKIE_LIFE           (60 * SQX_SECOND) /* of its secret; the one before is still accepted */
 #define SQX_ANSWER_RATE           1000u /* RETRY, VERSION and RESET a second, each, for a host … */
 #define SQX_ANSWER_BURST          1000u /* … of which so many at once */
@@ -120,6 +121,8 @@
 /* RFC 9002 section 6.2.2 recommends 333 ms. 500 ms makes the first probe time-out 1.5 s, so that a
  * satellite path of 1.2 s sees no needless resend before its first sample. */
 #define SQX_INITIAL_RTT           (500 * SQX_MILLISECOND)
+/* One sample, of a small packet: a peer that dies after it shall not be probed every few milliseconds. */
+#define SQX_HANDSHAKE_RTT_MIN     (100 * SQX_MILLISECOND)
 #define SQX_PTO_MAX               (60 * SQX_SECOND)
 #define SQX_PERSISTENT_THRESHOLD  3u
 #define SQX_WINDOW_INITIAL        10u  /* datagrams, RFC 9002 section 7.2 */

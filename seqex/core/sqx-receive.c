@@ -490,6 +490,7 @@ handle_data (sqx_conn          *conn,
   /* The peer has the keys, so CONFIRM arrived. */
   if (!secure->proven)
     sqx_dial_stop (conn);
+  secure->dial.unproven = 0;
   secure->proven = true;
   sqx_path_received (&secure->path, &conn->config, from, size, is_newest (conn, number));
 

@@ -13,6 +13,16 @@ sqx_rtt_init (sqx_rtt *rtt)
 }
 
 void
+sqx_rtt_guess (sqx_rtt *rtt,
+               uint64_t smoothed)
+{
+  if (rtt->sampled)
+    return;
+  rtt->smoothed = smoothed;
+  rtt->variance = smoothed / 2;
+}
+
+void
 sqx_rtt_add_sample (sqx_rtt *rtt,
                     uint64_t latest,
                     uint64_t ack_delay)

@@ -16,6 +16,8 @@ typedef struct
 } sqx_rtt;
 
 void sqx_rtt_init (sqx_rtt *rtt);
+/* What the round-trip time may be, as long as there is no sample. */
+void sqx_rtt_guess (sqx_rtt *rtt, uint64_t smoothed);
 /* @ack_delay is what the peer said, already cut to its own maximum (RFC 9002 section 5.3). */
 void sqx_rtt_add_sample (sqx_rtt *rtt, uint64_t latest, uint64_t ack_delay);
 /* smoothed + max (4 * variance, granularity) + @max_ack_delay, doubled @backoff times, at most

@@ -130,6 +130,7 @@ sqx_secure_check_connected (sqx_conn *conn)
   if (!secure->ready || secure->asking)
     return;
   secure->reconnecting = false;
+  secure->used = true;
   sqx_timers_stop (&conn->timers, SQX_TIMER_RECONNECT);
   if (conn->state < SQX_STATE_FINISHING)
     conn->state = SQX_STATE_CONNECTED;
@@ -211,6 +212,10 @@ sqx_conn_link_lost (sqx_conn  *conn,
 
   /* The last CLOSE could not be sealed. */
   if (sqx_conn_is_over (conn))
+    return;
+  /* The peer had to drop what it remembered of the handshake. Who reconnects tries for longer. */
+  if (secure != NULL && error == SQX_ERR_SESSION_LOST &&
+      (secure->persist == 0 || !secure->used) && sqx_dial_again (conn, now))
     return;
   if (secure == NULL || !secure->has_session || secure->persist == 0 || secure->asking ||
       conn->state >= SQX_STATE_FINISHING)

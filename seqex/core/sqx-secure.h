@@ -19,10 +19,12 @@ typedef struct
   sqx_address    to;
   uint64_t       generation; /* of the newest attempt to resume: each asks for a higher one */
   unsigned       attempts;  /* since the link was lost */
-  unsigned       sends;     /* of INIT, in this attempt */
+  unsigned       sends;     /* of INIT or CONFIRM, in this attempt */
+  uint64_t       first_sent; /* when the first of these went out */
   uint64_t       interval;  /* until the packet is sent again */
   bool           due;       /* the packet goes out now */
   bool           paused;    /* the peer's INIT went first, once */
+  unsigned       unproven;  /* links that were made, never answered, and tried again */
   bool           stranger;  /* the expected peer did not answer: who is there? */
 } sqx_dial;
 
@@ -42,7 +44,8 @@ typedef struct
   uint8_t    peer_key[SQX_KEY_SIZE]; /* proven … */
   uint8_t    expected[SQX_KEY_SIZE]; /* … and wanted by the program */
 
-  bool       has_session;  /* a link was joined once */
+  bool       has_session;  /* a link was joined once … */
+  bool       used;         /* … and the session was open to the programs on it */
   uint8_t    session_id[SQX_SESSION_ID_SIZE];
   uint8_t    peer_session_id[SQX_SESSION_ID_SIZE];
   uint64_t   generation;   /* of the link, or of the one that was lost */
@@ -117,6 +120,9 @@ void sqx_conn_link_lost   (sqx_conn *conn, uint64_t now, sqx_result error);
 /* sqx-dial.c */
 void   sqx_dial_start     (sqx_conn *conn, uint64_t now);
 void   sqx_dial_stop      (sqx_conn *conn);
+/* The peer never answered on the link that this side's handshake made: perhaps it had to drop what it
+ * remembered of that. false: it did, or this was tried often enough. */
+bool   sqx_dial_again    (sqx_conn *conn, uint64_t now);
 size_t sqx_dial_transmit  (sqx_conn *conn, uint64_t now, uint8_t *buffer, size_t capacity);
 void   sqx_dial_timeouts  (sqx_conn *conn, uint64_t now);
 /* The peer's INIT goes first (design section 6): no resends for a while, once. */

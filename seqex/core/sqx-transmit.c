@@ -357,6 +357,9 @@ transmit_secure (sqx_conn *conn,
     size = transmit_probe (conn, now, buffer, capacity);
   if (size == 0 && conn->secure->linked && !sqx_conn_is_over (conn))
     size = transmit_packet (conn, now, buffer, capacity);
+  /* The link may just have used up its keys. */
+  if (size == 0)
+    size = sqx_dial_transmit (conn, now, buffer, capacity);
   return size;
 }
 

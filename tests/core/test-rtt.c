@@ -19,6 +19,25 @@ test_initial (void)
   g_assert_cmpuint (sqx_rtt_loss_delay (&rtt), ==, 562500);
 }
 
+/* It sets the first probe time-outs, and the first sample counts as if it had not been there. */
+static void
+test_guess (void)
+{
+  sqx_rtt rtt;
+
+  sqx_rtt_init (&rtt);
+  sqx_rtt_guess (&rtt, 100000);
+  g_assert_false (rtt.sampled);
+  g_assert_cmpuint (sqx_rtt_pto (&rtt, 25000, 0), ==, 325000);
+
+  sqx_rtt_add_sample (&rtt, 2000, 0);
+  g_assert_cmpuint (rtt.smoothed, ==, 2000);
+  g_assert_cmpuint (rtt.variance, ==, 1000);
+  g_assert_cmpuint (rtt.min, ==, 2000);
+  sqx_rtt_guess (&rtt, 100000);
+  g_assert_cmpuint (rtt.smoothed, ==, 2000);
+}
+
 static void
 test_trace (void)
 {
@@ -128,6 +147,7 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/seqex/rtt/initial", test_initial);
+  g_test_add_func ("/seqex/rtt/guess", test_guess);
   g_test_add_func ("/seqex/rtt/trace", test_trace);
   g_test_add_func ("/seqex/rtt/steady", test_steady);
   g_test_add_func ("/seqex/rtt/backoff", test_backoff);

@@ -589,7 +589,8 @@ test_idle (void)
       g_signal_connect (pairs[i].b, "message", G_CALLBACK (util_echo_cb), NULL);
       util_exchange (pairs[i].a, "x");
     }
-  util_run_for (300);
+  /* What the exchanges left behind is tidied up within some probe time-outs. */
+  util_run_for (1000);
   g_timeout_add (300, set_flag_cb, &over);
   while (!over)
     {
@@ -597,7 +598,7 @@ test_idle (void)
       n++;
     }
   g_test_message ("%u iterations", n);
-  g_assert_cmpuint (n, <=, 6);
+  g_assert_cmpuint (n, <, G_N_ELEMENTS (pairs));
   endpoint_free (client);
   endpoint_free (server);
   for (guint i = 0; i < G_N_ELEMENTS (pairs); i++)
