@@ -32,6 +32,7 @@ IDLE = 2000  # ms
 # The first keep-alive, a probe time-out without an answer, a handshake.
 FOUND_SECONDS = IDLE / 1000
 SLACK_SECONDS = 2
+TOLD_SECONDS = 5
 APPLICATION = 'seqex-test-netns'
 
 
@@ -129,6 +130,18 @@ class MoveTest(NetworkTest):
 
     def test_server_moves(self):
         self.moves(lambda: (self.server, self.client))
+
+    def test_silent_server_moves(self):
+        """Nothing is on its way: the one who moved says so, long before the next keep-alive."""
+        self.meet()
+        self.hold_questions()
+        # Until the last acknowledgement has come.
+        time.sleep(0.5)
+        self.server.move()
+        start = time.monotonic()
+        self.client.wait('moved', timeout=TOLD_SECONDS, address=self.server.address)
+        print(f'# told after {1000 * (time.monotonic() - start):.0f} ms', flush=True)
+        self.check_answers()
 
 
 class CutTest(NetworkTest):
