@@ -159,21 +159,6 @@ answer_retry (sqx_endpoint      *endpoint,
                                             cookie);
 }
 
-/* A peer there may still use a link that this side has given up for another one. That decides by
- * itself; RESET could end what is to be resumed. */
-static bool
-is_relinking (const sqx_endpoint *endpoint,
-              const sqx_address  *address)
-{
-  sqx_conn *conn = NULL;
-
-  while ((conn = sqx_endpoint_find_address (endpoint, address, conn)) != NULL)
-    if (conn->secure != NULL && !sqx_conn_is_over (conn) &&
-        !(conn->secure->linked && conn->secure->proven))
-      return true;
-  return false;
-}
-
 void
 sqx_admission_answer_reset (sqx_endpoint      *endpoint,
                             uint64_t           now,
@@ -187,7 +172,9 @@ sqx_admission_answer_reset (sqx_endpoint      *endpoint,
 
   if (reset_size == 0)
     return;
-  if (is_relinking (endpoint, from))
+  /* A peer there may still use a link that this side has given up for another one. That decides by
+   * itself; RESET could end what is to be resumed. */
+  if (sqx_endpoint_find_unsettled (endpoint, from, NULL) != NULL)
     return;
   answer = begin_answer (endpoint, now, from, SQX_PACKET_RESET);
   if (answer == NULL)

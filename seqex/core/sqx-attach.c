@@ -45,6 +45,23 @@ sqx_endpoint_find_address (const sqx_endpoint *endpoint,
   return NULL;
 }
 
+sqx_conn *
+sqx_endpoint_find_unsettled (const sqx_endpoint *endpoint,
+                             const sqx_address  *address,
+                             sqx_conn           *after)
+{
+  const sqx_node *node = after != NULL ? &after->attachment.unsettled : &endpoint->unsettled;
+
+  for (node = node->next; node != &endpoint->unsettled; node = node->next)
+    {
+      sqx_attachment *attachment = SQX_CONTAINER (node, sqx_attachment, unsettled);
+
+      if (attachment->where.linked && sqx_address_equal (&attachment->address, address))
+        return SQX_CONTAINER (attachment, sqx_conn, attachment);
+    }
+  return NULL;
+}
+
 void
 sqx_endpoint_note_sent (sqx_conn          *conn,
                         const sqx_address *to,
@@ -88,6 +105,7 @@ sqx_endpoint_attach (sqx_endpoint *endpoint,
   sqx_node_init (&attachment->all);
   sqx_node_init (&attachment->touched);
   sqx_node_init (&attachment->sending);
+  sqx_node_init (&attachment->unsettled);
   sqx_node_init (&attachment->due);
   attachment->deadline = (sqx_heap_node) { SQX_TIME_NEVER, SQX_HEAP_NOWHERE };
   sqx_list_append (&endpoint->all, &attachment->all);
@@ -110,6 +128,7 @@ sqx_endpoint_detach (sqx_conn *conn)
   if (sqx_list_first (&endpoint->sending) == &attachment->sending)
     endpoint->turn = SQX_TRANSMIT_TURN;
   sqx_node_unlink (&attachment->sending);
+  sqx_node_unlink (&attachment->unsettled);
   sqx_node_unlink (&attachment->due);
   sqx_heap_set (&endpoint->deadlines, &attachment->deadline, SQX_TIME_NEVER);
   sqx_endpoint_unroute (endpoint, &attachment->link);
@@ -122,6 +141,13 @@ sqx_endpoint_detach (sqx_conn *conn)
   *attachment = (sqx_attachment) { 0 };
 }
 
+static bool
+is_unsettled (const sqx_conn *conn)
+{
+  return conn->secure != NULL && !sqx_conn_is_over (conn) &&
+         !(conn->secure->linked && conn->secure->proven);
+}
+
 void
 sqx_endpoint_touch (sqx_conn *conn)
 {
@@ -132,6 +158,10 @@ sqx_endpoint_touch (sqx_conn *conn)
     sqx_list_append (&endpoint->touched, &attachment->touched);
   if (!sqx_node_linked (&attachment->sending))
     sqx_list_append (&endpoint->sending, &attachment->sending);
+  if (!is_unsettled (conn))
+    sqx_node_unlink (&attachment->unsettled);
+  else if (!sqx_node_linked (&attachment->unsettled))
+    sqx_list_append (&endpoint->unsettled, &attachment->unsettled);
   sqx_heap_set (&endpoint->deadlines, &attachment->deadline, sqx_conn_next_timeout (conn));
 }
 

@@ -52,7 +52,7 @@ sqx_admission_find_dialling (const sqx_endpoint  *endpoint,
 {
   sqx_conn *conn = NULL, *best = NULL;
 
-  while ((conn = sqx_endpoint_find_address (endpoint, address, conn)) != NULL)
+  while ((conn = sqx_endpoint_find_unsettled (endpoint, address, conn)) != NULL)
     if (is_dialling (conn) && (handshake == NULL || sqx_conn_may_join (conn, handshake)) &&
         (best == NULL || memcmp (ephemeral_of (conn), ephemeral_of (best), SQX_KEY_SIZE) < 0))
       best = conn;
@@ -67,7 +67,7 @@ sqx_admission_was_answered (const sqx_endpoint *endpoint,
 {
   sqx_conn *conn = NULL;
 
-  while ((conn = sqx_endpoint_find_address (endpoint, address, conn)) != NULL)
+  while ((conn = sqx_endpoint_find_unsettled (endpoint, address, conn)) != NULL)
     if (conn->secure != NULL && conn->secure->linked && conn->secure->initiator &&
         !conn->secure->proven && conn->secure->generation == 0 &&
         now < sqx_time_add (conn->last_received, SQX_HALF_OPEN_LIFE))

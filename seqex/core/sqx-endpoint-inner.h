@@ -24,6 +24,7 @@ struct sqx_endpoint
   sqx_node  all;           /* sqx_attachment.all */
   sqx_node  touched;       /* sqx_attachment.touched, to be polled by the program */
   sqx_node  sending;       /* sqx_attachment.sending, in turn */
+  sqx_node  unsettled;     /* sqx_attachment.unsettled */
   unsigned  turn;          /* datagrams that the first of them may still send in this turn */
   sqx_heap  deadlines;     /* sqx_attachment.deadline */
   sqx_table routes;        /* local id -> sqx_route */
@@ -51,6 +52,10 @@ sqx_conn *sqx_endpoint_find_address (const sqx_endpoint *endpoint, const sqx_add
 /* The next connection whose peer proved @key, after @after (NULL: the first). */
 sqx_conn *sqx_endpoint_find_peer    (const sqx_endpoint *endpoint, const uint8_t key[SQX_KEY_SIZE],
                                      sqx_conn *after);
+/* The next one that has no link that the peer has proven, and whose last datagram went to
+   @address. */
+sqx_conn *sqx_endpoint_find_unsettled (const sqx_endpoint *endpoint, const sqx_address *address,
+                                       sqx_conn *after);
 /* @conn has just sent @data to @to: it is found by that. */
 void      sqx_endpoint_note_sent    (sqx_conn *conn, const sqx_address *to, const uint8_t *data,
                                      size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Between an endpoint and its connections. A connection embeds sqx_attachment; everything else that it
- * knows of its endpoint goes through these functions.
+ * Between an endpoint and its connections. A connection embeds sqx_attachment; everything else that
+ * it knows of its endpoint goes through these functions.
  */
 #pragma once
 
@@ -31,6 +31,7 @@ typedef struct
   sqx_node      all;
   sqx_node      touched;   /* in the list of sqx_endpoint_poll_conn() */
   sqx_node      sending;   /* in the list of those that may have something to send */
+  sqx_node      unsettled; /* in the list of those that have no link that the peer has proven */
   sqx_node      due;       /* in the list of those whose deadline has passed */
   sqx_heap_node deadline;
   sqx_route     link;

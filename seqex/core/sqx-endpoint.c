@@ -80,6 +80,7 @@ sqx_endpoint_new (const sqx_endpoint_config *config,
   sqx_node_init (&endpoint->all);
   sqx_node_init (&endpoint->touched);
   sqx_node_init (&endpoint->sending);
+  sqx_node_init (&endpoint->unsettled);
   sqx_heap_init (&endpoint->deadlines);
   if (!init_tables (endpoint) ||
       (filled.crypto != NULL && !sqx_admission_init (endpoint, draw (&filled.connection))))
