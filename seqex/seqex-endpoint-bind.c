@@ -144,14 +144,14 @@ seqex_endpoint_bind (SeqexEndpoint   *self,
  *
  * The old transport is not used any more, and what was on its way to it is sent again. Peers of a
  * connection with something open hear of the new address at once, others with the next thing that
- * is sent to them; each makes sure of it before it uses it. A connection whose peer sends to the old
- * address only, because this side has nothing to say, is not found any more.
+ * is sent to them; each makes sure of it before it uses it. A connection whose peer sends to the
+ * old address only, because this side has nothing to say, is not found any more.
  *
  * An endpoint that is not bound is bound, as by [method@Seqex.Endpoint.bind].
  *
  * Errors are as in [method@Seqex.Endpoint.bind], but for %G_IO_ERROR_EXISTS. After an error the
- * endpoint is where it was. It is not possible to bind to the port that the endpoint has already, on
- * addresses that include the old one.
+ * endpoint is where it was. It is not possible to bind to the port that the endpoint has already,
+ * on addresses that include the old one.
  *
  * Returns: `TRUE` if the endpoint has moved
  */
@@ -240,8 +240,8 @@ bind_to_any_port (GSocket  *socket,
  * Lets the endpoint use a socket that was made elsewhere, so that peers can open connections.
  *
  * That is how a service that systemd activates gets its socket: with `ListenDatagram=` in the
- * socket unit, descriptor 3 is the first of the `LISTEN_FDS` sockets if `LISTEN_PID` is the process,
- * and [ctor@Gio.Socket.new_from_fd] makes the socket of it.
+ * socket unit, descriptor 3 is the first of the `LISTEN_FDS` sockets if `LISTEN_PID` is the
+ * process, and [ctor@Gio.Socket.new_from_fd] makes the socket of it.
  *
  * A socket that is not bound is bound to any port. From now on nobody else should read from it.
  *

@@ -17,8 +17,8 @@
  * An endpoint opens connections with [method@Seqex.Endpoint.open_connection_async], and once it is
  * bound ([method@Seqex.Endpoint.bind]) it accepts those that peers open: they come to handlers of
  * [signal@Seqex.Endpoint::connection], or to who calls [method@Seqex.Endpoint.accept_async], and
- * wait until there is either. Who the peers are is proved by their keys; whether they may be peers is
- * decided by an expected key, the [property@Seqex.Endpoint:trust-store], the
+ * wait until there is either. Who the peers are is proved by their keys; whether they may be peers
+ * is decided by an expected key, the [property@Seqex.Endpoint:trust-store], the
  * [property@Seqex.Endpoint:trust-policy] or the program, in this order.
  *
  * ## Life

@@ -14,8 +14,8 @@ G_BEGIN_DECLS
  * @SEQEX_CONNECTION_STATE_CONNECTING: nothing was heard from the peer yet. Sending works, and what
  *   is sent waits for the peer.
  * @SEQEX_CONNECTION_STATE_CONNECTED: both sides know each other.
- * @SEQEX_CONNECTION_STATE_RECONNECTING: the peer cannot be reached at the moment, and this side looks
- *   for it. Nothing that was begun is lost, and sending works; see
+ * @SEQEX_CONNECTION_STATE_RECONNECTING: the peer cannot be reached at the moment, and this side
+ *   looks for it. Nothing that was begun is lost, and sending works; see
  *   [property@Seqex.Connection:persistent].
  * @SEQEX_CONNECTION_STATE_CLOSING: this side closes, and what was begun is being finished.
  * @SEQEX_CONNECTION_STATE_CLOSED: the end, after an orderly close or a failure.

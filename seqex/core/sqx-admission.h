@@ -3,7 +3,8 @@
  * How peers get in: from INIT (sqx-admission.c) to a connection (sqx-arrival.c).
  *
  * Nothing is kept for an INIT that was not read, and none is read without a cookie when there are
- * many unfinished handshakes. Those that are kept are few for each host and in all, and short-lived.
+ * many unfinished handshakes. Those that are kept are few for each host and in all, and
+ * short-lived.
  */
 #pragma once
 
@@ -71,8 +72,8 @@ sqx_conn *sqx_admission_find_dialling (const sqx_endpoint  *endpoint,
                                        const sqx_address   *address,
                                        const sqx_handshake *handshake);
 
-/* Whether a peer at @address answered what this side dials, and has not heard of it yet: if that peer
- * dials too, its attempt is about to end. */
+/* Whether a peer at @address answered what this side dials, and has not heard of it yet: if that
+ * peer dials too, its attempt is about to end. */
 bool sqx_admission_was_answered (const sqx_endpoint *endpoint, uint64_t now,
                                  const sqx_address *address);
 

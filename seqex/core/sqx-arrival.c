@@ -111,9 +111,9 @@ find_connection (const sqx_endpoint  *endpoint,
   return NULL;
 }
 
-/* The peer's handshake becomes the link of @conn, or of a new one. The peer is where INIT came from:
- * there it got the ACCEPT. Where its last packet came from may be anybody's invention. NULL: no
- * memory, and nothing changed; the peer will try again. */
+/* The peer's handshake becomes the link of @conn, or of a new one. The peer is where INIT came
+ * from: there it got the ACCEPT. Where its last packet came from may be anybody's invention. NULL:
+ * no memory, and nothing changed; the peer will try again. */
 static sqx_conn *
 link_up (sqx_endpoint  *endpoint,
          uint64_t       now,

@@ -11,7 +11,8 @@ typedef struct
 {
   uint64_t window;    /* bytes that may be in flight */
   uint64_t threshold; /* slow start ends here; UINT64_MAX at first */
-  uint64_t recovery_start; /* SQX_TIME_NEVER: none so far; packets sent up to then do not count again */
+  /* SQX_TIME_NEVER: none so far; packets sent up to then do not count again. */
+  uint64_t recovery_start;
   uint64_t acked;     /* bytes acknowledged towards the next increase of the window */
   uint64_t datagram;  /* current maximum datagram size */
   uint64_t floor;     /* the window is never below */

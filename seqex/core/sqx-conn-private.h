@@ -124,7 +124,8 @@ bool sqx_conn_is_over       (const sqx_conn *conn); /* CLOSING or later */
 void sqx_conn_set_state     (sqx_conn *conn, sqx_state state); /* only onwards */
 /* Begins an orderly close. */
 void sqx_conn_begin_close   (sqx_conn *conn, uint64_t now, uint64_t code, const char *reason);
-/* The connection failed here, or the program aborts it (CLOSED): tells the peer by CLOSE, and every wait. */
+/* The connection failed here, or the program aborts it (CLOSED): tells the peer by CLOSE, and every
+ * wait. */
 void sqx_conn_fail          (sqx_conn *conn, uint64_t now, sqx_result error, uint64_t code,
                              const char *reason);
 /* Nobody is there: tells every wait, and nobody else. */

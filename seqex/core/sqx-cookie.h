@@ -2,8 +2,8 @@
  *
  * The cookie in RETRY: a proof that whoever sends it gets what is sent to its address, for which
  * nothing need be kept. It is an authentication code over everything that must not change between
- * two sendings of one INIT, under a secret that is replaced every SQX_COOKIE_LIFE; the secret before
- * is still good, so a cookie lives for one to two of these.
+ * two sendings of one INIT, under a secret that is replaced every SQX_COOKIE_LIFE; the secret
+ * before is still good, so a cookie lives for one to two of these.
  */
 #pragma once
 

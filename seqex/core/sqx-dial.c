@@ -6,12 +6,12 @@
 
 #include <stdlib.h>
 
-/* An expected peer is asked by IK, which another one cannot even read. After so many INITs without an
- * answer XX finds out whether somebody else is there. */
+/* An expected peer is asked by IK, which another one cannot even read. After so many INITs without
+ * an answer XX finds out whether somebody else is there. */
 #define SENDS_TO_EXPECTED 3u
 
-/* After so many CONFIRMs without an answer, more than SQX_HALF_OPEN_LIFE after the first, the responder
- * knows nothing of INIT any more; and so many times that is tried again. */
+/* After so many CONFIRMs without an answer, more than SQX_HALF_OPEN_LIFE after the first, the
+ * responder knows nothing of INIT any more; and so many times that is tried again. */
 #define SENDS_OF_CONFIRM 7u
 #define UNPROVEN_MAX     2u
 
@@ -191,8 +191,8 @@ sqx_dial_transmit (sqx_conn *conn,
 
 /* Failing -------------------------------------------------------------------------------- */
 
-/* The next attempt comes after a pause that doubles; a quarter of it is random, so that many who lost
- * the same peer do not come back at the same instant. */
+/* The next attempt comes after a pause that doubles; a quarter of it is random, so that many who
+ * lost the same peer do not come back at the same instant. */
 static void
 schedule (sqx_conn *conn,
           uint64_t  now)

@@ -57,8 +57,8 @@ typedef struct
 
 typedef struct
 {
-  /* The template of connections that peers open. Its random, payload_ref, payload_unref and user_data
-   * are also the endpoint's. */
+  /* The template of connections that peers open. Its random, payload_ref, payload_unref and
+   * user_data are also the endpoint's. */
   sqx_config connection;
 
   const sqx_crypto *crypto;  /* NULL: PLAIN connections only */
@@ -70,8 +70,8 @@ typedef struct
   uint32_t max_half_open_per_host;
   uint32_t retry_threshold;  /* half-open handshakes from which on INIT needs a cookie */
 
-  /* Whether the owner of @key may be the peer of a connection. @conn: the attempt of this side, NULL
-   * when the peer opened it. Must not call back into the core. NULL: everybody is accepted. */
+  /* Whether the owner of @key may be the peer of a connection. @conn: the attempt of this side,
+   * NULL when the peer opened it. Must not call back into the core. NULL: everybody is accepted. */
   sqx_trust (*judge) (void *user_data, sqx_conn *conn, const uint8_t key[32]);
 } sqx_endpoint_config;
 
@@ -82,8 +82,8 @@ sqx_endpoint *sqx_endpoint_new  (const sqx_endpoint_config *config, uint64_t now
 /* Every connection was freed before. Wipes the keys. NULL is allowed. */
 void          sqx_endpoint_free (sqx_endpoint *endpoint);
 
-/* A secret that both sides know (psk of Noise, 32 bytes), for attempts from now on and for peers that
- * use one; a peer that proves to know it needs no other trust. NULL: none. */
+/* A secret that both sides know (psk of Noise, 32 bytes), for attempts from now on and for peers
+ * that use one; a peer that proves to know it needs no other trust. NULL: none. */
 void sqx_endpoint_set_psk     (sqx_endpoint *endpoint, const uint8_t *psk);
 void sqx_endpoint_set_accepts (sqx_endpoint *endpoint, bool accepts);
 
@@ -106,8 +106,8 @@ void sqx_endpoint_handle_network_changed (sqx_endpoint *endpoint, uint64_t now);
 size_t    sqx_endpoint_poll_transmit (sqx_endpoint *endpoint, uint64_t now, sqx_address *to,
                                       uint8_t *buffer, size_t capacity);
 /* The next connection in which something may have changed since it was last given: events are to be
- * polled, getters to be looked at. One whose sqx_conn_user_data() is NULL was opened by a peer, who is
- * trusted, and is the program's from now on. NULL: none. */
+ * polled, getters to be looked at. One whose sqx_conn_user_data() is NULL was opened by a peer, who
+ * is trusted, and is the program's from now on. NULL: none. */
 sqx_conn *sqx_endpoint_poll_conn     (sqx_endpoint *endpoint);
 /* O(1). */
 uint64_t  sqx_endpoint_next_timeout  (const sqx_endpoint *endpoint);
@@ -138,8 +138,8 @@ sqx_cipher         sqx_conn_cipher        (const sqx_conn *conn); /* 0: no link 
 bool               sqx_conn_is_initiator  (const sqx_conn *conn);
 /* Answers SQX_EVENT_AUTHORIZE; else a no-op. */
 void               sqx_conn_authorize     (sqx_conn *conn, uint64_t now, bool accept);
-/* Outlives the loss of its link for @limit (microseconds, counted from the loss; SQX_TIME_NEVER: for
- * ever) in SQX_STATE_RECONNECTING. 0: not persistent. */
+/* Outlives the loss of its link for @limit (microseconds, counted from the loss; SQX_TIME_NEVER:
+ * for ever) in SQX_STATE_RECONNECTING. 0: not persistent. */
 void               sqx_conn_set_persistent (sqx_conn *conn, uint64_t now, uint64_t limit);
 /* Where to look for the peer when dialling (again). */
 void               sqx_conn_set_address   (sqx_conn *conn, uint64_t now, const sqx_address *to);

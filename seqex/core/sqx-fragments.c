@@ -72,7 +72,8 @@ sent_bytes (sqx_session  *session,
             uint64_t      end)
 {
   if (offset < message->next_offset)
-    session->statistics->bytes_resent += SQX_MIN (end, message->size) - SQX_MIN (offset, message->size);
+    session->statistics->bytes_resent +=
+      SQX_MIN (end, message->size) - SQX_MIN (offset, message->size);
   if (message->lost.count > 0 && !sqx_ranges_remove (&message->lost, offset, end))
     session->out_of_memory = true;
   message->next_offset = SQX_MAX (message->next_offset, end);

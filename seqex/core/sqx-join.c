@@ -15,8 +15,8 @@ same_id (const uint8_t *a,
   return memcmp (a, b, SQX_SESSION_ID_SIZE) == 0;
 }
 
-/* Of two links of one session the one with the higher generation counts; of two with the same, which
- * both sides began at once, the one that the smaller key began. */
+/* Of two links of one session the one with the higher generation counts; of two with the same,
+ * which both sides began at once, the one that the smaller key began. */
 static uint64_t
 order_of (const sqx_conn *conn,
           uint64_t        generation,

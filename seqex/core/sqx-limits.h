@@ -63,7 +63,7 @@
 
 /* Reassembly -------------------------------------------------------------------------- */
 
-#define SQX_FRAGMENT_SLACK        UINT64_C (262144) /* allocated ahead of what has arrived, at most */
+#define SQX_FRAGMENT_SLACK        UINT64_C (262144) /* allocated ahead of what came, at most */
 #define SQX_FRAGMENT_RANGES       8192u /* separate byte ranges held, over all messages */
 
 /* Packets ----------------------------------------------------------------------------- */
@@ -72,7 +72,7 @@
 #define SQX_SKIP_MIN              64u  /* packets between two skipped numbers, at least … */
 #define SQX_SKIP_SPREAD           512u /* … and this many more at random */
 #define SQX_FORMER_EPOCHS         8u   /* earlier incarnations of the peer that are remembered */
-#define SQX_HINT_INTERVAL         (100 * SQX_MILLISECOND) /* answers to a wrong epoch, at most one each */
+#define SQX_HINT_INTERVAL         (100 * SQX_MILLISECOND) /* between answers to a wrong epoch */
 
 #define SQX_PACKET_RECORDS        512u /* frames in one packet that are tracked, at most */
 #define SQX_FRAGMENT_LEAST        64u  /* a message is not cut into pieces smaller than this */
@@ -95,7 +95,7 @@
 #define SQX_RETRY_THRESHOLD       32u  /* half-open handshakes */
 #define SQX_HALF_OPEN_LIFE        (10 * SQX_SECOND)
 #define SQX_HALF_OPEN_SPARED      (1 * SQX_SECOND)  /* so long no other of its host pushes it out */
-#define SQX_COOKIE_LIFE           (60 * SQX_SECOND) /* of its secret; the one before is still accepted */
+#define SQX_COOKIE_LIFE           (60 * SQX_SECOND) /* of its secret; the one before still counts */
 #define SQX_ANSWER_RATE           1000u /* RETRY, VERSION and RESET a second, each, for a host … */
 #define SQX_ANSWER_BURST          1000u /* … of which so many at once */
 #define SQX_ANSWER_BUCKETS        1024u /* which hosts share */
@@ -104,8 +104,8 @@
 #define SQX_UNPROVEN_BURST        100u /* … of which so many at once */
 #define SQX_HANDSHAKE_RESEND      (500 * SQX_MILLISECOND) /* first time; doubles … */
 #define SQX_HANDSHAKE_RESEND_MAX  (2 * SQX_SECOND)        /* … up to this */
-#define SQX_HANDSHAKE_DEFAULT     (20 * SQX_SECOND) /* time for a whole handshake: enough where 30 % is lost */
-#define SQX_SIMULTANEOUS_PAUSE    (1 * SQX_SECOND)  /* of own resends, when the peer's INIT goes first */
+#define SQX_HANDSHAKE_DEFAULT     (20 * SQX_SECOND) /* of a handshake: enough where 30 % is lost */
+#define SQX_SIMULTANEOUS_PAUSE    (1 * SQX_SECOND)  /* of own resends: the peer's INIT goes first */
 #define SQX_AUTHORIZE_MAX         16u  /* questions to the program at a time */
 #define SQX_AUTHORIZE_LIFE        (60 * SQX_SECOND)
 #define SQX_RECONNECT_FIRST       (1 * SQX_SECOND)  /* pause between attempts; doubles … */
@@ -121,7 +121,8 @@
 /* RFC 9002 section 6.2.2 recommends 333 ms. 500 ms makes the first probe time-out 1.5 s, so that a
  * satellite path of 1.2 s sees no needless resend before its first sample. */
 #define SQX_INITIAL_RTT           (500 * SQX_MILLISECOND)
-/* One sample, of a small packet: a peer that dies after it shall not be probed every few milliseconds. */
+/* One sample, of a small packet: a peer that dies after it shall not be probed every few
+ * milliseconds. */
 #define SQX_HANDSHAKE_RTT_MIN     (100 * SQX_MILLISECOND)
 #define SQX_PTO_MAX               (60 * SQX_SECOND)
 #define SQX_PERSISTENT_THRESHOLD  3u
@@ -137,9 +138,9 @@
 #define SQX_IDLE_DEFAULT          (30 * SQX_SECOND)
 #define SQX_IDLE_MIN              (10 * SQX_MILLISECOND)
 #define SQX_KEEPALIVE_DEFAULT     (10 * SQX_SECOND)
-#define SQX_STALL_PTOS            3u   /* silence in the middle of a message until it is asked after */
+#define SQX_STALL_PTOS            3u   /* silence within a message until it is asked after */
 #define SQX_STALL_PINGS           3u   /* so often, until more of a message comes */
 #define SQX_CLOSE_DEFAULT         (5 * SQX_SECOND)
 #define SQX_UNREACHABLE_DEFAULT   (5 * SQX_SECOND)
-#define SQX_CLOSE_PTOS            3u   /* probe time-outs that a closed connection still answers for */
+#define SQX_CLOSE_PTOS            3u   /* probe time-outs that a closed one still answers for */
 #define SQX_CLOSE_SENDS           3u   /* times that CLOSE goes out unless the peer's comes back */

@@ -140,8 +140,8 @@ sqx_link_pack_ack (sqx_link   *link,
   if (!written)
     return false;
 
-  sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_ACK,
-                                           .number = received->items[received->count - 1].end - 1 });
+  sqx_packet_note (packet, &(sqx_record) {
+    .kind = SQX_RECORD_ACK, .number = received->items[received->count - 1].end - 1 });
   sqx_acks_sent (&link->acks);
   return true;
 }

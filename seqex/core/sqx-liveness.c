@@ -48,8 +48,8 @@ update_idle (sqx_conn *conn,
 }
 
 /* A peer that falls silent in the middle of a message has lost the way to this side, for example
- * because this side moved and does not know it. It learns the new one from the next packet. One that
- * answers, and still sends no more, has its reasons. */
+ * because this side moved and does not know it. It learns the new one from the next packet. One
+ * that answers, and still sends no more, has its reasons. */
 static uint64_t
 keepalive_interval (const sqx_conn *conn)
 {
@@ -96,9 +96,10 @@ sqx_conn_update_timers (sqx_conn *conn,
   sqx_timers_set (timers, SQX_TIMER_RECOVERY, sqx_recovery_deadline (&conn->link.recovery));
   sqx_timers_set (timers, SQX_TIMER_ACK, conn->link.acks.deadline);
   /* While the window is closed nothing could be flushed; an ACK or a probe opens it. */
-  sqx_timers_set (timers, SQX_TIMER_FLUSH, sqx_link_may_send (&conn->link) && sqx_secure_talks (conn)
-                                           ? sqx_session_deadline (&conn->session)
-                                           : SQX_TIME_NEVER);
+  sqx_timers_set (timers, SQX_TIMER_FLUSH,
+                  sqx_link_may_send (&conn->link) && sqx_secure_talks (conn)
+                  ? sqx_session_deadline (&conn->session)
+                  : SQX_TIME_NEVER);
   if (conn->secure != NULL)
     sqx_secure_update_timers (conn);
   sqx_conn_touch (conn);

@@ -4,9 +4,9 @@
  * section 5 "Moving").
  *
  * An authentic packet with the highest number so far, from another address, makes that address the
- * candidate. It is asked by CHALLENGE, and becomes the peer's when RESPONSE brings the same bytes back;
- * until then everything else goes to the old address, and no more than three times of what came from
- * the candidate goes there. Who challenges is answered where the question came from.
+ * candidate. It is asked by CHALLENGE, and becomes the peer's when RESPONSE brings the same bytes
+ * back; until then everything else goes to the old address, and no more than three times of what
+ * came from the candidate goes there. Who challenges is answered where the question came from.
  */
 #pragma once
 
@@ -39,10 +39,12 @@ void sqx_path_init (sqx_path *path, const sqx_address *address);
 /* The peer proved @address in another way: by a handshake. */
 void sqx_path_set  (sqx_path *path, const sqx_address *address);
 
-/* An authentic packet of @size bytes came from @from. @newest: none with a higher number came before. */
+/* An authentic packet of @size bytes came from @from. @newest: none with a higher number came
+ * before. */
 void sqx_path_received  (sqx_path *path, const sqx_config *config, const sqx_address *from,
                          size_t size, bool newest);
-void sqx_path_challenged (sqx_path *path, const sqx_address *from, const uint8_t *bytes, size_t size);
+void sqx_path_challenged (sqx_path *path, const sqx_address *from, const uint8_t *bytes,
+                          size_t size);
 
 typedef enum
 {

@@ -157,8 +157,8 @@ handle_response (sqx_conn        *conn,
   sqx_events_push (&conn->events, &conn->moved_event, SQX_EVENT_MOVED);
 }
 
-/* PROTOCOL: a violation that was not told yet. NO_MEMORY: the packet is not acknowledged. @size is that
- * of the packet. */
+/* PROTOCOL: a violation that was not told yet. NO_MEMORY: the packet is not acknowledged. @size is
+ * that of the packet. */
 static sqx_result
 handle_frame (sqx_conn        *conn,
               uint64_t         now,
@@ -203,8 +203,8 @@ handle_frame (sqx_conn        *conn,
     }
 }
 
-/* Unconfirmed datagrams come when the whole packet is accepted: one that is refused for another frame
- * may arrive again, as a copy that the network made, and would deliver them twice. */
+/* Unconfirmed datagrams come when the whole packet is accepted: one that is refused for another
+ * frame may arrive again, as a copy that the network made, and would deliver them twice. */
 static void
 receive_datagrams (sqx_conn  *conn,
                    sqx_reader reader)

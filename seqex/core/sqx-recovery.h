@@ -17,8 +17,8 @@
 /* Packets that only acknowledge fill no window, so something else must bound how many are
  * remembered behind one that a hostile peer never acknowledges. */
 #define SQX_PLAIN_OUTSTANDING_MAX 262144u
-/* So many of them go out before the peer has acknowledged anything, and so many more for each packet
- * that it did acknowledge. */
+/* So many of them go out before the peer has acknowledged anything, and so many more for each
+ * packet that it did acknowledge. */
 #define SQX_PLAIN_FREE            1024u
 #define SQX_PLAIN_PER_ACKED       16u
 
@@ -68,8 +68,8 @@ uint64_t sqx_recovery_room (const sqx_recovery *recovery);
  * memory, or SQX_PLAIN_OUTSTANDING_MAX packets that are not ack-eliciting went out while the peer
  * acknowledged nothing, although it was asked to. */
 bool     sqx_recovery_reserve (sqx_recovery *recovery, size_t records);
-/* Whether a packet that only acknowledges may go out. A peer that never acknowledges has no right to
- * be acknowledged without end. */
+/* Whether a packet that only acknowledges may go out. A peer that never acknowledges has no right
+ * to be acknowledged without end. */
 bool     sqx_recovery_may_send_plain (const sqx_recovery *recovery);
 /* The packet with number sent.next_number went out. @eliciting packets count as in flight and use
  * up a probe. @limited: the sender had nothing more to send. */
@@ -80,17 +80,18 @@ void     sqx_recovery_skip (sqx_recovery *recovery);
 /* PROTOCOL: acknowledges a number that was never sent or was skipped; nothing changed then. */
 sqx_result sqx_recovery_on_ack (sqx_recovery *recovery, uint64_t now, const sqx_ack *ack);
 
-/* The time of the time threshold or of the probe time-out, SQX_TIME_NEVER if nothing is in flight. */
+/* The time of the time threshold or of the probe time-out, SQX_TIME_NEVER if nothing is in
+ * flight. */
 uint64_t sqx_recovery_deadline (const sqx_recovery *recovery);
 /* After the deadline: declares what is lost, or else owes one probe (two at the second and
- * third expiry in a row), backs off, and calls `lost` for the records of the oldest outstanding ack-eliciting
- * packet, which stays outstanding, so that the probe carries what matters most. */
+ * third expiry in a row), backs off, and calls `lost` for the records of the oldest outstanding
+ * ack-eliciting packet, which stays outstanding, so that the probe carries what matters most. */
 void     sqx_recovery_on_timeout (sqx_recovery *recovery, uint64_t now);
 /* The probe time-out without back-off, for the lifetimes that are counted in it. */
 uint64_t sqx_recovery_pto (const sqx_recovery *recovery);
-/* Declares everything lost that is not acknowledged, so that it is sent again: the way on which it went
- * is gone. What is acknowledged after all counts as spurious. */
+/* Declares everything lost that is not acknowledged, so that it is sent again: the way on which it
+ * went is gone. What is acknowledged after all counts as spurious. */
 void     sqx_recovery_lose_all (sqx_recovery *recovery, uint64_t now);
-/* Starts anew on another path (RFC 9002 sections 5.1 and 7: congestion window, round-trip time), with
- * the sample @rtt that proved it (SQX_TIME_NEVER: none). */
+/* Starts anew on another path (RFC 9002 sections 5.1 and 7: congestion window, round-trip time),
+ * with the sample @rtt that proved it (SQX_TIME_NEVER: none). */
 void     sqx_recovery_new_path (sqx_recovery *recovery, uint64_t now, uint64_t rtt);

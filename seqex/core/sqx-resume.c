@@ -4,8 +4,8 @@
 #include "sqx-fragments.h"
 #include "sqx-received.h"
 
-/* A message is whole for the peer only if it was acknowledged on one link, because nobody promises to
- * keep parts of it longer (design rule 12). */
+/* A message is whole for the peer only if it was acknowledged on one link, because nobody promises
+ * to keep parts of it longer (design rule 12). */
 static void
 resend (sqx_session  *session,
         sqx_outgoing *message)

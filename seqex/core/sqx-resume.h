@@ -9,8 +9,8 @@
 #include "sqx-packet.h"
 #include "sqx-wire.h"
 
-/* Everything begun and not known to be delivered is to be sent again, CREDIT first; and the peer is to
- * hear what arrived whole. After sqx_recovery_lose_all() of the old link. */
+/* Everything begun and not known to be delivered is to be sent again, CREDIT first; and the peer is
+ * to hear what arrived whole. After sqx_recovery_lose_all() of the old link. */
 void sqx_resume_begin (sqx_session *session);
 /* Whether there is a RECEIVED to be sent; writes those that fit. */
 bool sqx_resume_due   (const sqx_session *session);

@@ -150,7 +150,8 @@ static void
 refuse (sqx_conn *conn,
         uint64_t  now)
 {
-  sqx_conn_fail (conn, now, SQX_ERR_UNTRUSTED, SQX_CLOSE_NOT_TRUSTED, "this key is not trusted here");
+  sqx_conn_fail (conn, now, SQX_ERR_UNTRUSTED, SQX_CLOSE_NOT_TRUSTED,
+                 "this key is not trusted here");
 }
 
 void
@@ -361,7 +362,8 @@ sqx_conn_set_persistent (sqx_conn *conn,
   if (conn->secure->reconnecting && limit == 0)
     sqx_conn_give_up (conn, conn->secure->lost_error);
   else if (conn->secure->reconnecting)
-    sqx_timers_set (&conn->timers, SQX_TIMER_RECONNECT, sqx_time_add (conn->secure->lost_at, limit));
+    sqx_timers_set (&conn->timers, SQX_TIMER_RECONNECT,
+                    sqx_time_add (conn->secure->lost_at, limit));
   sqx_conn_settle (conn, now);
 }
 

@@ -63,30 +63,33 @@ typedef struct
 /* Made by sqx_endpoint_connect(): begins to dial. */
 sqx_conn *sqx_conn_new_dialling (sqx_endpoint *endpoint, uint64_t now, const sqx_config *config,
                                  const sqx_address *to, const uint8_t *peer_key, void *user_data);
-/* Made, like sqx_conn_join(), when a peer's handshake was finished (CONFIRM, or the first DATA of IK authenticated). */
+/* Made, like sqx_conn_join(), when a peer's handshake was finished (CONFIRM, or the first DATA of
+ * IK authenticated). */
 sqx_conn *sqx_conn_new_accepted (sqx_endpoint *endpoint, uint64_t now, const sqx_config *config,
-                                 sqx_handshake *handshake, const sqx_address *from, sqx_trust trust);
-/* Whether @handshake, finished by the peer, may become the link of @conn: it is of the same session (or
- * @conn dials its owner and has none yet) and newer. */
+                                 sqx_handshake *handshake, const sqx_address *from,
+                                 sqx_trust trust);
+/* Whether @handshake, finished by the peer, may become the link of @conn: it is of the same session
+ * (or @conn dials its owner and has none yet) and newer. */
 bool      sqx_conn_may_join     (const sqx_conn *conn, const sqx_handshake *handshake);
-/* Whether @handshake is of the session of @conn, but not newer than its link: a copy of an old one, or
- * one of two that both sides began at once. */
+/* Whether @handshake is of the session of @conn, but not newer than its link: a copy of an old one,
+ * or one of two that both sides began at once. */
 bool      sqx_conn_is_past      (const sqx_conn *conn, const sqx_handshake *handshake);
-/* It does; what had been its link is gone. The caller gives the handshake's id to attachment.link by
- * sqx_endpoint_reroute(). @trust: REFUSE never. NO_MEMORY: nothing changed. */
+/* It does; what had been its link is gone. The caller gives the handshake's id to attachment.link
+ * by sqx_endpoint_reroute(). @trust: REFUSE never. NO_MEMORY: nothing changed. */
 sqx_result sqx_conn_join        (sqx_conn *conn, uint64_t now, sqx_handshake *handshake,
                                  const sqx_address *from, sqx_trust trust);
 
 /* DATA for the id of its link. */
 void sqx_conn_handle_data       (sqx_conn *conn, uint64_t now, const sqx_address *from,
                                  uint8_t *data, size_t size);
-/* ACCEPT, RETRY, VERSION for the id of its handshake, or of its link: a late ACCEPT asks for CONFIRM.
- * Wherever it came from, the peer is where INIT went. */
+/* ACCEPT, RETRY, VERSION for the id of its handshake, or of its link: a late ACCEPT asks for
+ * CONFIRM. Wherever it came from, the peer is where INIT went. */
 void sqx_conn_handle_answer     (sqx_conn *conn, uint64_t now, const uint8_t *data, size_t size);
 /* CONFIRM again for the id of its link: it is answered by DATA at once. */
 void sqx_conn_handle_confirm    (sqx_conn *conn, uint64_t now);
 /* RESET that names the peer's id of its link. */
-void sqx_conn_handle_reset      (sqx_conn *conn, uint64_t now, const sqx_address *from, uint32_t number);
+void sqx_conn_handle_reset      (sqx_conn *conn, uint64_t now, const sqx_address *from,
+                                 uint32_t number);
 void sqx_conn_handle_network_changed (sqx_conn *conn, uint64_t now);
 
 /* Where the datagram goes that sqx_conn_poll_transmit() just gave. */
@@ -101,7 +104,7 @@ void sqx_hello_add_secure (sqx_hello *hello, const sqx_crypto *crypto, uint8_t c
 /* Within a connection ------------------------------------------------------------------ */
 
 bool sqx_secure_talks     (const sqx_conn *conn); /* frames of the session may be sent */
-void sqx_secure_over      (sqx_conn *conn);       /* CLOSING or later: no more attempts and questions */
+void sqx_secure_over      (sqx_conn *conn);       /* CLOSING or later: no attempts, no questions */
 void sqx_secure_clear     (sqx_conn *conn);       /* wipes and frees what the link had */
 /* Sets the timers that only an encrypted connection has. */
 void sqx_secure_update_timers (sqx_conn *conn);
@@ -120,8 +123,8 @@ void sqx_conn_link_lost   (sqx_conn *conn, uint64_t now, sqx_result error);
 /* sqx-dial.c */
 void   sqx_dial_start     (sqx_conn *conn, uint64_t now);
 void   sqx_dial_stop      (sqx_conn *conn);
-/* The peer never answered on the link that this side's handshake made: perhaps it had to drop what it
- * remembered of that. false: it did, or this was tried often enough. */
+/* The peer never answered on the link that this side's handshake made: perhaps it had to drop what
+ * it remembered of that. false: it did, or this was tried often enough. */
 bool   sqx_dial_again    (sqx_conn *conn, uint64_t now);
 size_t sqx_dial_transmit  (sqx_conn *conn, uint64_t now, uint8_t *buffer, size_t capacity);
 void   sqx_dial_timeouts  (sqx_conn *conn, uint64_t now);

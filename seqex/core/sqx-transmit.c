@@ -270,7 +270,8 @@ transmit_packet (sqx_conn *conn,
   /* What the transport cannot carry would hold up all others. */
   if (capacity < link->datagram)
     conn->counters.datagram_too_large +=
-      sqx_datagrams_drop_larger (&conn->datagrams, &conn->config, capacity - sqx_conn_overhead (conn) - 1);
+      sqx_datagrams_drop_larger (&conn->datagrams, &conn->config,
+                                 capacity - sqx_conn_overhead (conn) - 1);
   may_send = sqx_link_may_send (link) && eliciting_due (conn, now, capacity);
 
   if (!may_send && !sqx_acks_due (&link->acks, now))
@@ -307,8 +308,8 @@ transmit_packet (sqx_conn *conn,
 
 /* Encrypted connections ------------------------------------------------------------------ */
 
-/* A packet that proves an address, or asks for that proof. Larger than it needs to be, so that the path
- * is known to carry datagrams of this size. */
+/* A packet that proves an address, or asks for that proof. Larger than it needs to be, so that the
+ * path is known to carry datagrams of this size. */
 static size_t
 transmit_probe (sqx_conn *conn,
                 uint64_t  now,

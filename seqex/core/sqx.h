@@ -188,7 +188,7 @@ typedef enum
   SQX_EVENT_DATAGRAM,  /* unconfirmed datagram: message.data and .size */
   SQX_EVENT_WRITABLE,  /* the queue fell below half of queue_limit after a QUEUE_FULL */
   SQX_EVENT_RESTARTED, /* the peer restarted; every wait was told SESSION_LOST before this */
-  SQX_EVENT_AUTHORIZE, /* sqx_conn_authorize() must say whether the owner of the peer's key is trusted */
+  SQX_EVENT_AUTHORIZE, /* sqx_conn_authorize() must say whether the peer's key is trusted */
   SQX_EVENT_RECONNECTING, /* about to dial again: sqx_conn_set_address() may say where */
   SQX_EVENT_MOVED,     /* the peer proved a new address */
   SQX_EVENT_CLOSED,    /* last one: `error`, `code`, `reason_text`; waits were told before this */
@@ -214,8 +214,8 @@ typedef struct
   /* PLAIN: both sides use the same instance; epoch 0 is replaced by a random one */
   uint32_t instance;
   uint32_t epoch;
-  /* Of an encrypted link too, and there best left at 0: a peer that gets none of the packets below 2^32
-   * cannot read those above. */
+  /* Of an encrypted link too, and there best left at 0: a peer that gets none of the packets below
+   * 2^32 cannot read those above. */
   uint32_t first_packet_number;
 
   uint32_t max_datagram_size; /* largest datagram sent, SQX_DATAGRAM_MIN … _MAX; also the
@@ -254,7 +254,8 @@ bool sqx_peek_instance (const uint8_t *data, size_t size, uint32_t *instance);
 
 /* NULL when a value of @config is out of its range or memory is short. Copies @config. */
 sqx_conn *sqx_conn_new  (const sqx_config *config, uint64_t now);
-/* Frees at once: nothing is sent, no event comes; every payload is unreferenced. NULL is allowed. */
+/* Frees at once: nothing is sent, no event comes; every payload is unreferenced. NULL is
+ * allowed. */
 void      sqx_conn_free (sqx_conn *conn);
 
 /* handle_* ---------------------------------------------------------------------------- */
