@@ -57,7 +57,8 @@ def check_programs(text, build_root, python, compiler):
         scratch = pathlib.Path(directory)
         (scratch / "answer.py").write_text(block(text, "python"), encoding="utf-8")
         (scratch / "ask.c").write_text(block(text, "c"), encoding="utf-8")
-        command = re.search(r"^ +gcc (ask\.c .*?) && \./ask FINGERPRINT$", text, re.MULTILINE).group(1)
+        command = re.search(r"^ +gcc (ask\.c .*?) && \./ask FINGERPRINT$", text,
+                            re.MULTILINE).group(1)
         done = subprocess.run(f"{shlex.join(compiler)} -Wall -Wextra -Werror {command}", shell=True,
                               cwd=scratch, env=environment, capture_output=True, text=True)
         if done.returncode != 0:

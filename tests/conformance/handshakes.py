@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Checks the handshakes of section 17.6: made again out of their secrets, and told to the core's."""
+"""Checks the handshakes of section 17.6: made again of their secrets, and told to the core's."""
 
 import ciphers
 import secure

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A second implementation of handshakes and DATA, written from docs/protocol.md alone: section 15."""
+"""A second implementation of handshakes and DATA, from docs/protocol.md alone: section 15."""
 
 import ciphers
 import wire

@@ -128,8 +128,8 @@ CHECKS = {'packet': check_packet, 'frames': check_frames, 'written': check_writt
 # The document ---------------------------------------------------------------------------------
 
 def read_document(path, secure=False):
-    """Section 17: name -> hex of the annotated packets, name -> hex in the tables, numbers. Its last
-    part is about encrypted connections."""
+    """Section 17: name -> hex of the annotated packets, name -> hex in the tables, numbers. Its
+    last part is about encrypted connections."""
     with open(path, encoding='utf-8') as file:
         section = file.read().partition('\n## 17 ')[2]
     section = section.partition('\n### 17.6 ')[2 if secure else 0]

@@ -192,9 +192,9 @@ test_duplicated_packet (void)
   g_assert_cmpuint (received (pair, PAIR_B), ==, 1 + 1);
 }
 
-/* A packet that the receiver cannot take yet, because of a fragment far ahead of what arrived, is not
- * acknowledged, and counts when it comes again, as a copy that the network made: what it said before
- * must not be heard twice. */
+/* A packet that the receiver cannot take yet, because of a fragment far ahead of what arrived, is
+ * not acknowledged, and counts when it comes again, as a copy that the network made: what it said
+ * before must not be heard twice. */
 static void
 test_refused_packet (gconstpointer data)
 {

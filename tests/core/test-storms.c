@@ -550,8 +550,9 @@ test_everything (Links        *links,
                          g_rand_int_range (rand, 0, 3), g_rand_boolean (rand),
                          g_rand_int_range (rand, 8, g_rand_boolean (rand) ? 100 : 20000));
           if (g_rand_int_range (rand, 0, 8) == 0)
-            links_cancel (links, g_ptr_array_index (links->entries,
-                                                    g_rand_int_range (rand, 0, links->entries->len)));
+            links_cancel (links,
+                          g_ptr_array_index (links->entries,
+                                             g_rand_int_range (rand, 0, links->entries->len)));
           disturb (links, rand);
           world_run (links->world, g_rand_int_range (rand, 1, 200) * MS);
         }

@@ -81,7 +81,8 @@ class DemoTest(unittest.TestCase):
         tenths = [int(percent) // 10 for percent in re.findall(r'\] +(\d+) %', demo.stdout)]
         self.assertEqual(tenths, list(range(11)))
         self.assertEqual(len(set(re.findall(r'SHA-256 \w+ +([0-9a-f]{64})', demo.stdout))), 1)
-        moves = re.findall(r' s  (\w+) +(?:the other side )?moved (?:from \S+ )?to (\S+)', demo.stdout)
+        moves = re.findall(r' s  (\w+) +(?:the other side )?moved (?:from \S+ )?to (\S+)',
+                           demo.stdout)
         self.assertEqual([name for name, _ in moves], ['Python', 'C'])
         self.assertTrue(all(address.startswith('127.0.0.2:') for _, address in moves))
         self.assertRegex(demo.stdout, r'(?m)^ *longest pause after the move, ms +[\d.]+$')

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The figures that the core promises, each measured and held against its goal: datagrams per
- * exchange, memory of an idle connection, round trips of a burst. Two connections of the shipped core
- * on a network without faults, under a virtual clock. TAP output. The cost per exchange is counted
- * by check-cost, which runs this program under valgrind: figures OUTSTANDING EXCHANGES.
+ * exchange, memory of an idle connection, round trips of a burst. Two connections of the shipped
+ * core on a network without faults, under a virtual clock. TAP output. The cost per exchange is
+ * counted by check-cost, which runs this program under valgrind: figures OUTSTANDING EXCHANGES.
  */
 #include <stdio.h>
 #include <stdlib.h>

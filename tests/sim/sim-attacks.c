@@ -107,7 +107,8 @@ run_last_missing (sim_world *world)
       {
         uint64_t size = total - 1 - at < 1100 ? total - 1 - at : 1100;
 
-        send_fragment (hostile, number, total, backwards ? total - 1 - at - size : at, (size_t) size);
+        send_fragment (hostile, number, total, backwards ? total - 1 - at - size : at,
+                       (size_t) size);
         if (++sent % 64 == 0)
           {
             sim_hostile_wait (hostile, 10);
@@ -270,7 +271,8 @@ far_number (sim_hostile *hostile)
   uint64_t gap = 2 * SQX_EXCHANGES_MAX + sim_rng_below (&hostile->world->rng, 1000000);
 
   sim_hostile_begin (hostile);
-  sim_hostile_message (hostile, 0, sim_rng_chance (&hostile->world->rng, 5000) ? gap : SQX_VARINT_MAX,
+  sim_hostile_message (hostile, 0,
+                       sim_rng_chance (&hostile->world->rng, 5000) ? gap : SQX_VARINT_MAX,
                        0, 0, 0, 0, zeros, 1);
   sim_hostile_send (hostile);
 }
@@ -589,7 +591,8 @@ const sim_scenario sim_scenarios_attacks[] = {
   { "last-missing", run_last_missing, 8, 200, "R3: the last byte of everything is missing" },
   { "huge-claims", run_huge_claims, 20, 500, "R3: sizes are claimed, and nothing comes" },
   { "overlaps", run_overlaps, 50, 2000, "R3: pieces that contradict each other" },
-  { "violations", run_violations, 240, 12000, "A1 D11: what no honest peer sends closes the session" },
+  { "violations", run_violations, 240, 12000,
+    "A1 D11: what no honest peer sends closes the session" },
   { "strays", run_strays, 20, 500, "D4 D11: ends, cancels and replies of nothing" },
   { "never-acks", run_never_acks, 8, 100, "R4: acknowledges nothing, and lives" },
   { "acks-few", run_acks_few, 6, 100, "R4: acknowledges one in a thousand" },

@@ -351,8 +351,8 @@ fill_channels (sim_hostile *hostile,
                uint64_t     i)
 {
   for (uint64_t n = 0; has_room (hostile, 24); n++)
-    sim_hostile_message (hostile, hostile->messages % 256, hostile->messages / 256, 0, 0, 0, 0, zeros,
-                         0), hostile->messages++;
+    sim_hostile_message (hostile, hostile->messages % 256, hostile->messages / 256, 0, 0, 0, 0,
+                         zeros, 0), hostile->messages++;
 }
 
 static const expense expenses[] = {

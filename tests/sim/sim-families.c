@@ -429,7 +429,8 @@ run_last_words (sim_world *world)
   sim_program_close (ends[0]);
   sim_world_run (world);
   for (size_t i = 0; i < world->message_count; i++)
-    if (world->messages[i]->wait != SIM_WAIT_ENDED || world->messages[i]->received != SIM_RECEIVED_FINAL)
+    if (world->messages[i]->wait != SIM_WAIT_ENDED
+        || world->messages[i]->received != SIM_RECEIVED_FINAL)
       sim_fail (world, "message %zu was begun, and is lost by the close", i);
   if (ends[0]->closed_error != SQX_OK || ends[1]->closed_error != SQX_ERR_PEER_CLOSED)
     sim_fail (world, "an orderly close ends with \"%s\" and \"%s\"",
@@ -507,7 +508,8 @@ run_flipped_bits (sim_world *world)
 const sim_scenario sim_scenarios_families[] = {
   { "burst", run_burst, 40, 1000, "L1 D2: up to 10 000 at once on each side" },
   { "three-trips", run_three_trips, 20, 200, "L1: 64 and 64 within three round trips" },
-  { "capacity", run_capacity, 300, 20000, "L1 R7 E4 D7: every credit from 1 to 4096, least windows" },
+  { "capacity", run_capacity, 300, 20000,
+    "L1 R7 E4 D7: every credit from 1 to 4096, least windows" },
   { "wrap", run_wrap, 300, 20000, "E4: packet numbers wrap, also before the first that arrives" },
   { "restart", run_restart, 480, 20000, "S8 D5: a side restarts at every packet" },
   { "kill", run_kill, 300, 6000, "L2 D10: a side dies at every packet" },

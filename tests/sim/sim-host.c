@@ -456,8 +456,8 @@ took_early (sim_end *end)
       sim_end_took (end, host->early[i]);
 }
 
-/* Of a session, later links replace earlier ones; of two that both sides began at once, both keep the
- * one that the smaller key began. */
+/* Of a session, later links replace earlier ones; of two that both sides began at once, both keep
+ * the one that the smaller key began. */
 static void
 look_at_link (sim_end *end)
 {

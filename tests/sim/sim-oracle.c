@@ -309,7 +309,8 @@ failure_is_true (const sim_end *end,
     case SQX_ERR_APPLICATION_MISMATCH:
       return strcmp (end->application, peer->application) != 0;
     case SQX_ERR_SESSION_LOST:
-      /* The peer has forgotten it, or never had it; or it has no link, and this side cannot wait. */
+      /* The peer has forgotten it, or never had it; or it has no link, and this side cannot
+       * wait. */
       return end->host != NULL
              && (!sim_end_is_linked (end) || waited_long_enough (end)
                  || (end->persist == 0 && peer->lost_at != SQX_TIME_NEVER));

@@ -165,7 +165,8 @@ identify (sim_end   *end,
               (unsigned long long) number, end->world->channel_ids[channel]);
   if (message->begun)
     sim_fail (end->world, "message %llu begins twice", (unsigned long long) message->id);
-  if (message->size != entry->total || message->ordered != ((entry->flags & SQX_MESSAGE_ORDERED) != 0)
+  if (message->size != entry->total
+      || message->ordered != ((entry->flags & SQX_MESSAGE_ORDERED) != 0)
       || message->final != ((entry->flags & SQX_MESSAGE_FINAL) != 0)
       || message->is_reply != ((entry->flags & SQX_MESSAGE_REPLY) != 0))
     sim_fail (end->world, "message %llu goes out with other properties",
@@ -617,8 +618,8 @@ sim_wire_trace_data (sim_world     *world,
                      const uint8_t *frames,
                      size_t         frames_size)
 {
-  static const char *const names[] = { "INIT", "ACCEPT", "CONFIRM", "RETRY", "DATA", "DATA'", "RESET",
-                                       "VERSION" };
+  static const char *const names[] = { "INIT", "ACCEPT", "CONFIRM", "RETRY", "DATA", "DATA'",
+                                       "RESET", "VERSION" };
   bool known = size >= 9 && bytes[0] >= SQX_PACKET_INIT && bytes[0] < SQX_PACKET_INIT + 8;
   sqx_reader reader = { frames, frames + frames_size };
   sqx_frame frame;

@@ -35,7 +35,8 @@ sim_world_new (const char *scenario,
   world->secure = secure;
   sim_crypto_begin (world);
   /* Times that a 32-bit clock could not hold, and 0, are all the same to the core. */
-  world->start = sim_rng_chance (&world->rng, 2000) ? 0 : sim_rng_scale (&world->rng, 1, UINT64_C (1) << 50);
+  world->start = sim_rng_chance (&world->rng, 2000)
+                 ? 0 : sim_rng_scale (&world->rng, 1, UINT64_C (1) << 50);
   world->now = world->start;
   world->last_progress = world->now;
   world->heal_at = world->now;

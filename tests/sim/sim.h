@@ -295,7 +295,8 @@ struct sim_end
   sim_program   program;
   sim_wire      wire;        /* of what it sends */
 
-  void        (*tap) (sim_end *end, const uint8_t *bytes, size_t size); /* who hears instead of conn */
+  /* Who hears instead of conn. */
+  void        (*tap) (sim_end *end, const uint8_t *bytes, size_t size);
   void         *tapper;
   sim_packet  **inbox;       /* arrived, not read */
   size_t        inbox_count, inbox_capacity;
@@ -520,7 +521,8 @@ bool       sim_message_matches (const sim_message *message, const uint8_t *bytes
 void       sim_message_ref     (void *owner);
 void       sim_message_unref   (void *owner);
 /* By its first bytes; of any life of its sender. */
-sim_message *sim_message_find  (sim_end *from, uint32_t channel, const uint8_t *head, uint64_t size);
+sim_message *sim_message_find  (sim_end *from, uint32_t channel, const uint8_t *head,
+                                uint64_t size);
 uint32_t   sim_channel_index   (const sim_world *world, uint64_t id);
 
 /* sim-oracle.c: each fails the world when something is wrong. */
