@@ -53,12 +53,9 @@ void        sim_host_open_end (sim_end *end);
 void        sim_host_kill     (sim_host *host);
 /* … and new ones come. */
 void        sim_host_restart  (sim_host *host);
-void        sim_host_ready    (sim_host *host);
-void        sim_host_arrive   (sim_world *world, sim_packet *packet);
-/* As if it came from the network at once, from somebody who has no key. */
-void        sim_host_inject   (sim_host *host, const sqx_address *from, const uint8_t *bytes,
-                               size_t size);
-/* Hands everything that the endpoint has to say to the network. */
+/* A peer opened a connection by @packet: it belongs to the end whose peer did that. */
+void        sim_host_adopt    (sim_host *host, sqx_conn *conn, const sim_packet *packet);
+/* @told: the system says so. */
 void        sim_host_move     (sim_host *host, const sqx_address *to, bool told);
 void        sim_host_free     (sim_host *host);
 /* What only encrypted connections tell. */
@@ -67,6 +64,13 @@ void        sim_host_event    (sim_end *end, const sqx_event *event);
 bool        sim_end_is_linked (const sim_end *end);
 /* Charges what the core allocates between the two to the host. */
 void        sim_host_enter    (sim_host *host);
+
+/* sim-driver.c */
+/* Something changed: the endpoint is asked soon what it has to say. */
+void sim_host_ready  (sim_host *host);
+void sim_host_arrive (sim_world *world, sim_packet *packet);
+/* As if it came from the network at once, from somebody who has no key. */
+void sim_host_inject (sim_host *host, const sqx_address *from, const uint8_t *bytes, size_t size);
 
 /* sim-crypto.c */
 void sim_crypto_begin  (sim_world *world);
