@@ -179,7 +179,8 @@ typedef struct
 
 typedef enum
 {
-  SQX_EVENT_CONNECTED, /* the peer's HELLO is known; again after RESTARTED */
+  SQX_EVENT_CONNECTED, /* the peer's HELLO is known; again after RESTARTED and
+                        * with every link that follows the first */
   SQX_EVENT_MESSAGE,   /* sqx_conn_receive() of `channel` has something (again) */
   SQX_EVENT_REPLY,     /* `tag` was answered by `message`, which belongs to the program now */
   SQX_EVENT_END,       /* `tag` was answered by an end, with `reason` */
