@@ -3,7 +3,7 @@
  * Calculator: ordered operations, sent all at once; both ends compute and compare.
  *
  *     calculator --serve     in one terminal
- *     calculator --ask --peer-key FINGERPRINT       in another, or the same program in another language
+ *     calculator --ask --peer-key FINGERPRINT   in another, or the same in another language
  *
  * An operation that is lost, done twice or out of turn leads to another value: adding and
  * multiplying cannot be exchanged.

@@ -6,9 +6,9 @@
  *
  * What comes to one side leaves from the other, or is lost, doubled, held back. As behind a router
  * that translates addresses, each program on the left has a socket of its own on the right, at the
- * same host if that is one of this machine; --rebind gives it another port now and then. Every decision
- * comes from --seed, one generator per direction, a fixed number of draws per datagram: the n-th
- * datagram of a direction always meets the same fate. Jitter keeps the order; only --reorder
+ * same host if that is one of this machine; --rebind gives it another port now and then. Every
+ * decision comes from --seed, one generator per direction, a fixed number of draws per datagram: the
+ * n-th datagram of a direction always meets the same fate. Jitter keeps the order; only --reorder
  * breaks it, by holding a datagram back while later ones pass.
  */
 #include <gio/gio.h>
