@@ -27,7 +27,12 @@ TRANSFER = 64 << 20
 CHUNK = 64 << 10
 QUESTIONS = 1000
 LARGE = 16 << 20
+# The goal, held against in the long form. In the short one, which shares its machine with others,
+# a move is told long before the next keep-alive.
 PROBE_TIMEOUTS = 3
+SHORT_PAUSE = 2000  # ms
+# A transfer may be over before the address has changed; then that is tried again.
+TRIES = 6
 IDLE = 2000  # ms
 # The first keep-alive, a probe time-out without an answer, a handshake.
 FOUND_SECONDS = IDLE / 1000
@@ -94,10 +99,9 @@ class MoveTest(NetworkTest):
             host.tell('send', size=TRANSFER, chunk=CHUNK)
         self.client.wait('half')
         marks = [host.ask('mark', 'marked') for host in (self.client, self.server)]
-        self.assertTrue(all(mark['done'] < TRANSFER for mark in marks), 'it was over too early')
         mover.move()
         progress = [host.ask('progress', 'progress') for host in (self.client, self.server)]
-        self.assertTrue(all(each['done'] < TRANSFER for each in progress), 'it was over too early')
+        in_time = all(each['done'] < TRANSFER for each in progress)
         received = [host.wait('received') for host in (self.client, self.server)]
 
         pattern = hashlib.shake_128(str(CHUNK).encode()).digest(CHUNK)
@@ -109,21 +113,32 @@ class MoveTest(NetworkTest):
         pto = max(mark['pto'] for mark in marks)
         pause = max(each['pause'] for each in received)
         print(f'# {mover.name} moved to {mover.address}: nothing came for {pause:.0f} ms, that is '
-              f'{pause / pto:.2f} probe time-outs of {pto:.0f} ms', flush=True)
+              f'{pause / pto:.2f} probe time-outs of {pto:.0f} ms'
+              + ('' if in_time else ', but it was over too early'), flush=True)
+        if not in_time:
+            return None
+        if not Options.long:
+            self.assertLess(pause, SHORT_PAUSE)
         return pause / pto
 
     def moves(self, choose):
         self.meet()
         mover, other = choose()
         stalls = []
-        for _ in range(Options.count):
+        for _ in range(Options.count * TRIES):
             self.hold_questions()
-            stalls.append(self.move(mover, other))
+            stall = self.move(mover, other)
             self.check_answers()
+            if stall is not None:
+                stalls.append(stall)
+            if len(stalls) == Options.count:
+                break
+        self.assertEqual(len(stalls), Options.count, 'the transfers were over too early')
         late = sum(stall > PROBE_TIMEOUTS for stall in stalls)
         print(f'# {mover.name}: {Options.count - late} of {Options.count} within '
               f'{PROBE_TIMEOUTS} probe time-outs, the longest {max(stalls):.2f}', flush=True)
-        self.assertEqual(late, 0, stalls)
+        if Options.long:
+            self.assertEqual(late, 0, stalls)
 
     def test_client_moves(self):
         self.moves(lambda: (self.client, self.server))
