@@ -103,7 +103,7 @@ take_link (sqx_conn            *conn,
   secure->generation = SQX_MIN (handshake->initiator ? handshake->own.generation
                                                      : handshake->hello.generation,
                                 secure->generation + UINT32_MAX);
-  sqx_path_set (&secure->path, from);
+  sqx_path_init (&secure->path, from);
 }
 
 sqx_result

@@ -15,13 +15,6 @@ sqx_path_init (sqx_path          *path,
   path->deadline = SQX_TIME_NEVER;
 }
 
-void
-sqx_path_set (sqx_path          *path,
-              const sqx_address *address)
-{
-  sqx_path_init (path, address);
-}
-
 static void
 stop (sqx_path *path)
 {

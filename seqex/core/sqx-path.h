@@ -35,9 +35,8 @@ typedef struct
   uint8_t     response[SQX_CHALLENGE_SIZE];
 } sqx_path;
 
+/* @address: as dialled, or as the peer proved it by a handshake. Whatever was asked is forgotten. */
 void sqx_path_init (sqx_path *path, const sqx_address *address);
-/* The peer proved @address in another way: by a handshake. */
-void sqx_path_set  (sqx_path *path, const sqx_address *address);
 
 /* An authentic packet of @size bytes came from @from. @newest: none with a higher number came
  * before. */

@@ -346,7 +346,7 @@ test_set (void)
   set_up (&f);
   receive (&f, 2, 1, FULL, TRUE);
   challenge (&f);
-  sqx_path_set (&f.path, &there);
+  sqx_path_init (&f.path, &there);
   assert_at (&f, 9, 9);
   g_assert_cmpuint (f.path.deadline, ==, SQX_TIME_NEVER);
   g_assert_cmpint (respond (&f, &rtt), ==, SQX_PATH_SAME);
