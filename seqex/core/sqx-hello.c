@@ -3,6 +3,44 @@
 
 #include "sqx-util.h"
 
+/* What a side tells ----------------------------------------------------------------------- */
+
+void
+sqx_hello_of_config (sqx_hello        *hello,
+                     const sqx_config *config)
+{
+  *hello = (sqx_hello) {
+    .max_message_size = config->max_message_size,
+    .byte_credit = config->byte_window,
+    .exchange_credit = config->exchange_credit,
+    .max_channels = config->max_channels,
+    .max_streams = 0,
+    .idle_timeout = config->idle_timeout == SQX_TIME_NEVER ? 0 : config->idle_timeout,
+    .ack_delay = config->ack_delay,
+    .max_datagram_size = config->max_datagram_size,
+  };
+  if (config->application_id != NULL)
+    memcpy (hello->application_id, config->application_id, strlen (config->application_id));
+}
+
+void
+sqx_hello_add_secure (sqx_hello        *hello,
+                      const sqx_crypto *crypto,
+                      uint8_t           cipher,
+                      const uint8_t     session_id[SQX_SESSION_ID_SIZE],
+                      uint64_t          generation)
+{
+  uint8_t first = crypto->prefers_aes ? SQX_CIPHER_AES256GCM : SQX_CIPHER_CHACHA20POLY1305;
+  uint8_t second = crypto->prefers_aes ? SQX_CIPHER_CHACHA20POLY1305 : SQX_CIPHER_AES256GCM;
+
+  hello->ciphers[0] = cipher != 0 ? cipher : first;
+  hello->ciphers[1] = second;
+  hello->n_ciphers = cipher != 0 ? 1 : 2;
+  memcpy (hello->session_id, session_id, sizeof hello->session_id);
+  hello->has_session = true;
+  hello->generation = generation;
+}
+
 /* Writing ----------------------------------------------------------------------------- */
 
 static void

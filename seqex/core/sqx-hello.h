@@ -50,6 +50,12 @@ typedef struct
   uint64_t generation;
 } sqx_hello;
 
+/* What a side tells of itself: the parameters that do not depend on the peer. */
+void sqx_hello_of_config (sqx_hello *hello, const sqx_config *config);
+/* The same with what belongs to an encrypted link. @cipher: the only one offered, 0: all. */
+void sqx_hello_add_secure (sqx_hello *hello, const sqx_crypto *crypto, uint8_t cipher,
+                           const uint8_t session_id[SQX_SESSION_ID_SIZE], uint64_t generation);
+
 /* Writes the parameters (not the frame around them); at most SQX_HELLO_MAX bytes. */
 size_t sqx_hello_encode (const sqx_hello *hello, uint8_t buffer[SQX_HELLO_MAX]);
 /* Of PLAIN. false when malformed, when an id comes twice, when a value is outside of the bounds in

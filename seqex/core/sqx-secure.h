@@ -95,12 +95,6 @@ void sqx_conn_handle_network_changed (sqx_conn *conn, uint64_t now);
 /* Where the datagram goes that sqx_conn_poll_transmit() just gave. */
 const sqx_address *sqx_conn_destination (const sqx_conn *conn);
 
-/* What a side tells of itself: the parameters that do not depend on the peer. */
-void sqx_hello_of_config (sqx_hello *hello, const sqx_config *config);
-/* The same with what belongs to an encrypted link. @cipher: the only one offered, 0: all. */
-void sqx_hello_add_secure (sqx_hello *hello, const sqx_crypto *crypto, uint8_t cipher,
-                           const uint8_t session_id[SQX_SESSION_ID_SIZE], uint64_t generation);
-
 /* Within a connection ------------------------------------------------------------------ */
 
 bool sqx_secure_talks     (const sqx_conn *conn); /* frames of the session may be sent */
