@@ -438,13 +438,14 @@ sqx_conn_handle_datagram (sqx_conn      *conn,
 static bool
 open_packet (sqx_conn *conn,
              uint64_t  now,
+             uint8_t   phase,
              uint64_t  number,
              uint8_t  *data,
              size_t    size)
 {
   uint64_t retain = 3 * sqx_recovery_pto (&conn->link.recovery);
 
-  switch (sqx_keys_open (&conn->secure->keys, now, retain, data[0] & 1, number, data,
+  switch (sqx_keys_open (&conn->secure->keys, now, retain, phase, number, data,
                          SQX_DATA_HEADER, data + SQX_DATA_HEADER,
                          size - SQX_DATA_HEADER - SQX_TAG_SIZE))
     {
@@ -475,17 +476,18 @@ is_newest (const sqx_conn *conn,
 }
 
 static void
-handle_data (sqx_conn          *conn,
-             uint64_t           now,
-             const sqx_address *from,
-             uint8_t           *data,
-             size_t             size)
+handle_data (sqx_conn              *conn,
+             uint64_t               now,
+             const sqx_address     *from,
+             const sqx_data_header *header,
+             uint8_t               *data,
+             size_t                 size)
 {
   sqx_secure *secure = conn->secure;
-  uint64_t number = sqx_acks_expand (&conn->link.acks, sqx_get_be32 (data + 5));
+  uint64_t number = sqx_acks_expand (&conn->link.acks, header->number);
   sqx_reader reader = { data + SQX_DATA_HEADER, data + size - SQX_TAG_SIZE };
 
-  if (!is_new_packet (conn, number) || !open_packet (conn, now, number, data, size))
+  if (!is_new_packet (conn, number) || !open_packet (conn, now, header->phase, number, data, size))
     return;
   /* The peer has the keys, so CONFIRM arrived. */
   if (!secure->proven)
@@ -511,15 +513,17 @@ sqx_conn_handle_data (sqx_conn          *conn,
                       uint8_t           *data,
                       size_t             size)
 {
+  sqx_data_header header;
+
   if (!conn->secure->linked)
     conn->counters.after_close++;
-  else if (size <= SQX_DATA_HEADER + SQX_TAG_SIZE)
+  else if (!sqx_decode_data (data, size, &header))
     conn->counters.truncated++;
   else if (size > SQX_MAX (conn->config.max_datagram_size, SQX_DATAGRAM_DEFAULT))
     conn->counters.oversized++;
   else
     {
-      handle_data (conn, now, from, data, size);
+      handle_data (conn, now, from, &header, data, size);
       sqx_conn_settle (conn, now);
     }
 }
