@@ -54,13 +54,13 @@ describe_versions (const sqx_handshake *handshake,
 
 /* Attempts ------------------------------------------------------------------------------- */
 
-void
-sqx_dial_stop (sqx_conn *conn)
+/* The handshake is needed no more. The time limit of the attempt goes on. */
+static void
+forget_handshake (sqx_conn *conn)
 {
   sqx_dial *dial = &conn->secure->dial;
 
   sqx_timers_stop (&conn->timers, SQX_TIMER_DIAL);
-  sqx_timers_stop (&conn->timers, SQX_TIMER_HANDSHAKE);
   if (conn->attachment.handshake.owner != NULL)
     sqx_endpoint_unroute (conn->attachment.endpoint, &conn->attachment.handshake);
   if (dial->handshake != NULL)
@@ -68,6 +68,13 @@ sqx_dial_stop (sqx_conn *conn)
   free (dial->handshake);
   dial->handshake = NULL;
   dial->due = false;
+}
+
+void
+sqx_dial_stop (sqx_conn *conn)
+{
+  forget_handshake (conn);
+  sqx_timers_stop (&conn->timers, SQX_TIMER_HANDSHAKE);
 }
 
 static const uint8_t *
@@ -109,13 +116,14 @@ make_init (sqx_conn *conn)
                               sqx_route_id (&conn->attachment.handshake), known_key (conn), &hello);
 }
 
-void
-sqx_dial_start (sqx_conn *conn,
-                uint64_t  now)
+/* Another handshake, in the time that the attempt still has; a whole one's if it is the first. */
+static void
+begin_handshake (sqx_conn *conn,
+                 uint64_t  now)
 {
   sqx_dial *dial = &conn->secure->dial;
 
-  sqx_dial_stop (conn);
+  forget_handshake (conn);
   if (!make_init (conn))
     {
       sqx_dial_stop (conn);
@@ -126,7 +134,16 @@ sqx_dial_start (sqx_conn *conn,
   dial->sends = 0;
   dial->paused = false;
   dial->interval = SQX_HANDSHAKE_RESEND;
-  sqx_timers_set (&conn->timers, SQX_TIMER_HANDSHAKE, sqx_time_add (now, SQX_HANDSHAKE_DEFAULT));
+  if (conn->timers.at[SQX_TIMER_HANDSHAKE] == SQX_TIME_NEVER)
+    sqx_timers_set (&conn->timers, SQX_TIMER_HANDSHAKE, sqx_time_add (now, SQX_HANDSHAKE_DEFAULT));
+}
+
+void
+sqx_dial_start (sqx_conn *conn,
+                uint64_t  now)
+{
+  sqx_dial_stop (conn);
+  begin_handshake (conn, now);
 }
 
 bool
@@ -134,17 +151,13 @@ sqx_dial_again (sqx_conn *conn,
                 uint64_t  now)
 {
   sqx_secure *secure = conn->secure;
-  uint64_t deadline = conn->timers.at[SQX_TIMER_HANDSHAKE];
 
   if (!secure->linked || !secure->initiator || secure->proven ||
       conn->state >= SQX_STATE_FINISHING || secure->dial.unproven == UNPROVEN_MAX)
     return false;
   secure->dial.unproven++;
   sqx_secure_drop_link (conn, now);
-  sqx_dial_start (conn, now);
-  /* All of it together is one attempt. */
-  if (deadline != SQX_TIME_NEVER)
-    sqx_timers_set (&conn->timers, SQX_TIMER_HANDSHAKE, deadline);
+  begin_handshake (conn, now);
   return true;
 }
 
@@ -263,11 +276,8 @@ sqx_dial_timeouts (sqx_conn *conn,
       if (secure->expects_key && !secure->has_session && !dial->stranger &&
           dial->sends >= SENDS_TO_EXPECTED)
         {
-          uint64_t deadline = conn->timers.at[SQX_TIMER_HANDSHAKE];
-
           dial->stranger = true;
-          sqx_dial_start (conn, now);
-          sqx_timers_set (&conn->timers, SQX_TIMER_HANDSHAKE, deadline);
+          begin_handshake (conn, now);
         }
       dial->due = dial->handshake != NULL;
     }
@@ -365,13 +375,7 @@ was_accepted (sqx_conn *conn,
       secure->dial.interval = SQX_HANDSHAKE_RESEND;
     }
   else
-    {
-      uint64_t deadline = conn->timers.at[SQX_TIMER_HANDSHAKE];
-
-      /* It is over when the peer shows that it has the keys, too. */
-      sqx_dial_stop (conn);
-      sqx_timers_set (&conn->timers, SQX_TIMER_HANDSHAKE, deadline);
-    }
+    forget_handshake (conn); /* the attempt is over when the peer shows that it has the keys, too */
 }
 
 void
