@@ -326,6 +326,17 @@ mix_ephemeral (sqx_noise     *noise,
     mix_key (noise, public);
 }
 
+/* Processes a token that the message itself has nothing of. */
+static bool
+mix_secret (sqx_noise *noise,
+            token      which)
+{
+  if (which != PSK)
+    return mix_dh (noise, which);
+  mix_key_and_hash (noise, noise->psk);
+  return true;
+}
+
 /* Processes one token on the way out; what it has for the message goes to *@at. */
 static bool
 write_token (sqx_noise *noise,
@@ -352,16 +363,11 @@ write_token (sqx_noise *noise,
     case ES:
     case SE:
     case SS:
-      return mix_dh (noise, which);
-
     case PSK:
-      mix_key_and_hash (noise, noise->psk);
-      return true;
-
     case END:
       break;
     }
-  return false;
+  return mix_secret (noise, which);
 }
 
 bool
@@ -427,16 +433,11 @@ read_token (sqx_noise      *noise,
     case ES:
     case SE:
     case SS:
-      return mix_dh (noise, which);
-
     case PSK:
-      mix_key_and_hash (noise, noise->psk);
-      return true;
-
     case END:
       break;
     }
-  return false;
+  return mix_secret (noise, which);
 }
 
 bool
