@@ -5,11 +5,11 @@
  */
 #pragma once
 
-#include <glib.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-static guint fail_after; /* so many more succeed … */
-static guint fail_count; /* … and then so many fail */
+static unsigned fail_after; /* so many more succeed … */
+static unsigned fail_count; /* … and then so many fail */
 
 void *__real_malloc  (size_t size);
 void *__real_calloc  (size_t count, size_t size);
@@ -18,18 +18,18 @@ void *__wrap_malloc  (size_t size);
 void *__wrap_calloc  (size_t count, size_t size);
 void *__wrap_realloc (void *block, size_t size);
 
-static gboolean
+static bool
 alloc_fails (void)
 {
   if (fail_count == 0)
-    return FALSE;
+    return false;
   if (fail_after > 0)
     {
       fail_after--;
-      return FALSE;
+      return false;
     }
   fail_count--;
-  return TRUE;
+  return true;
 }
 
 void *

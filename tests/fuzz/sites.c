@@ -1,59 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sites.h"
 
+#include "fail-alloc.h"
+
 const uint8_t world_psk[32] = "a secret that the sites share";
-
-/* Memory that runs short --------------------------------------------------------------- */
-
-static unsigned alloc_until, alloc_fail;
-
-void *__real_malloc (size_t size);
-void *__real_calloc (size_t count, size_t size);
-void *__real_realloc (void *block, size_t size);
-void *__wrap_malloc (size_t size);
-void *__wrap_calloc (size_t count, size_t size);
-void *__wrap_realloc (void *block, size_t size);
-
-static bool
-alloc_fails (void)
-{
-  if (alloc_fail == 0)
-    return false;
-  if (alloc_until > 0)
-    {
-      alloc_until--;
-      return false;
-    }
-  alloc_fail--;
-  return true;
-}
-
-void *
-__wrap_malloc (size_t size)
-{
-  return alloc_fails () ? NULL : __real_malloc (size);
-}
-
-void *
-__wrap_calloc (size_t count,
-               size_t size)
-{
-  return alloc_fails () ? NULL : __real_calloc (count, size);
-}
-
-void *
-__wrap_realloc (void  *block,
-                size_t size)
-{
-  return alloc_fails () ? NULL : __real_realloc (block, size);
-}
 
 void
 world_fail_allocations (unsigned until,
                         unsigned fail)
 {
-  alloc_until = until;
-  alloc_fail = fail;
+  fail_after = until;
+  fail_count = fail;
 }
 
 /* Sites -------------------------------------------------------------------------------- */

@@ -1,58 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "world.h"
 
-/* Memory that runs short --------------------------------------------------------------- */
-
-/* So many allocations succeed, then so many fail. */
-static unsigned alloc_until, alloc_fail;
-
-void *__real_malloc (size_t size);
-void *__real_calloc (size_t count, size_t size);
-void *__real_realloc (void *block, size_t size);
-void *__wrap_malloc (size_t size);
-void *__wrap_calloc (size_t count, size_t size);
-void *__wrap_realloc (void *block, size_t size);
-
-static bool
-alloc_fails (void)
-{
-  if (alloc_fail == 0)
-    return false;
-  if (alloc_until > 0)
-    {
-      alloc_until--;
-      return false;
-    }
-  alloc_fail--;
-  return true;
-}
-
-void *
-__wrap_malloc (size_t size)
-{
-  return alloc_fails () ? NULL : __real_malloc (size);
-}
-
-void *
-__wrap_calloc (size_t count,
-               size_t size)
-{
-  return alloc_fails () ? NULL : __real_calloc (count, size);
-}
-
-void *
-__wrap_realloc (void  *block,
-                size_t size)
-{
-  return alloc_fails () ? NULL : __real_realloc (block, size);
-}
+#include "fail-alloc.h"
 
 void
 world_fail_allocations (unsigned until,
                         unsigned fail)
 {
-  alloc_until = until;
-  alloc_fail = fail;
+  fail_after = until;
+  fail_count = fail;
 }
 
 /* Setting up --------------------------------------------------------------------------- */
