@@ -37,16 +37,22 @@ record_lost (void             *user_data,
 
 static const sqx_recovery_listener listener = { record_acked, record_lost };
 
+static uint32_t
+draw (const sqx_config *config)
+{
+  uint8_t bytes[4];
+
+  config->random (config->user_data, bytes, sizeof bytes);
+  return sqx_get_be32 (bytes);
+}
+
 /* Numbers are left out at random, so that a peer which acknowledges what it did not get is found
  * out (RFC 9000 section 21.4). */
 static void
 draw_skip (sqx_link         *link,
            const sqx_config *config)
 {
-  uint8_t bytes[4];
-
-  config->random (config->user_data, bytes, sizeof bytes);
-  link->skip_in = SQX_SKIP_MIN + sqx_get_be32 (bytes) % SQX_SKIP_SPREAD;
+  link->skip_in = SQX_SKIP_MIN + draw (config) % SQX_SKIP_SPREAD;
 }
 
 void
@@ -60,7 +66,7 @@ sqx_link_init (sqx_link         *link,
   link->datagram = SQX_MIN (config->max_datagram_size, SQX_DATAGRAM_DEFAULT);
   sqx_acks_init (&link->acks, config->ack_delay);
   sqx_recovery_init (&link->recovery, &listener, link, config->controller, first_number,
-                     config->max_datagram_size);
+                     config->max_datagram_size, draw (config));
   draw_skip (link, config);
 }
 

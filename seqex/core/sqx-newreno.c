@@ -6,28 +6,11 @@
 
 #include "sqx-util.h"
 
-void
-sqx_cc_set_floor (sqx_cc  *cc,
-                  uint64_t min_rtt)
-{
-  cc->floor = SQX_WINDOW_MINIMUM * cc->datagram;
-  if (min_rtt > 0 && min_rtt < SQX_LAN_RTT)
-    cc->floor = SQX_MAX (cc->floor, SQX_WINDOW_LAN);
-  cc->window = SQX_MAX (cc->window, cc->floor);
-}
-
 static void
-newreno_init (sqx_cc  *cc,
-              uint64_t datagram)
+newreno_init (sqx_cc *cc)
 {
-  *cc = (sqx_cc) {
-    /* Section 7.2: ten datagrams, but of large ones no more than two, or 14720 bytes. */
-    .window = SQX_MIN (SQX_WINDOW_INITIAL * datagram, SQX_MAX (14720, 2 * datagram)),
-    .threshold = UINT64_MAX,
-    .recovery_start = SQX_TIME_NEVER,
-    .datagram = datagram,
-  };
-  sqx_cc_set_floor (cc, 0);
+  cc->newreno.threshold = UINT64_MAX;
+  cc->newreno.recovery_start = SQX_TIME_NEVER;
 }
 
 /* Whether a packet sent at @sent belongs to the round trip that was already reacted to. */
@@ -35,55 +18,60 @@ static bool
 in_recovery (const sqx_cc *cc,
              uint64_t      sent)
 {
-  return cc->recovery_start != SQX_TIME_NEVER && sent <= cc->recovery_start;
+  return cc->newreno.recovery_start != SQX_TIME_NEVER && sent <= cc->newreno.recovery_start;
 }
 
 static void
-newreno_acked (sqx_cc  *cc,
-               uint64_t now,
-               uint64_t sent,
-               uint64_t bytes,
-               bool     limited)
+newreno_acked (sqx_cc                *cc,
+               uint64_t               now,
+               uint64_t               number,
+               const sqx_sent_packet *packet)
 {
   (void) now;
+  (void) number;
 
-  if (limited || in_recovery (cc, sent))
+  if (packet->limited || in_recovery (cc, packet->time))
     return;
 
-  if (cc->window < cc->threshold)
+  if (cc->window < cc->newreno.threshold)
     {
-      cc->window += bytes;
+      cc->window += packet->size;
       return;
     }
 
-  cc->acked += bytes;
-  if (cc->acked >= cc->window)
+  cc->newreno.acked += packet->size;
+  if (cc->newreno.acked >= cc->window)
     {
-      cc->acked -= cc->window;
+      cc->newreno.acked -= cc->window;
       cc->window += cc->datagram;
     }
 }
 
 static void
-newreno_lost (sqx_cc  *cc,
-              uint64_t now,
-              uint64_t sent)
+newreno_lost (sqx_cc                *cc,
+              uint64_t               now,
+              uint64_t               number,
+              const sqx_sent_packet *packet,
+              const sqx_rate        *rate)
 {
-  if (in_recovery (cc, sent))
+  (void) number;
+  (void) rate;
+
+  if (in_recovery (cc, packet->time))
     return;
 
-  cc->recovery_start = now;
-  cc->threshold = cc->window / 2;
-  cc->window = SQX_MAX (cc->threshold, cc->floor);
-  cc->acked = 0;
+  cc->newreno.recovery_start = now;
+  cc->newreno.threshold = cc->window / 2;
+  cc->window = SQX_MAX (cc->newreno.threshold, cc->floor);
+  cc->newreno.acked = 0;
 }
 
 static void
 newreno_persistent (sqx_cc *cc)
 {
   cc->window = cc->floor;
-  cc->recovery_start = SQX_TIME_NEVER;
-  cc->acked = 0;
+  cc->newreno.recovery_start = SQX_TIME_NEVER;
+  cc->newreno.acked = 0;
 }
 
 const sqx_cc_ops sqx_newreno = {

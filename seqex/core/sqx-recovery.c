@@ -19,7 +19,8 @@ sqx_recovery_init (sqx_recovery                *recovery,
                    void                        *user_data,
                    const sqx_cc_ops            *controller,
                    uint64_t                     first_number,
-                   uint64_t                     datagram)
+                   uint64_t                     datagram,
+                   uint32_t                     seed)
 {
   *recovery = (sqx_recovery) {
     .listener = listener,
@@ -31,7 +32,7 @@ sqx_recovery_init (sqx_recovery                *recovery,
     .skip_floor = first_number,
     .skip_mark = first_number,
   };
-  controller->init (&recovery->cc, datagram);
+  sqx_cc_init (&recovery->cc, controller, datagram, seed);
   sqx_rtt_init (&recovery->rtt);
   sqx_sent_init (&recovery->sent, first_number);
 }
@@ -193,14 +194,22 @@ sqx_recovery_on_sent (sqx_recovery     *recovery,
                       const sqx_record *records,
                       size_t            count)
 {
-  sqx_sent_packet *packet = sqx_sent_append (&recovery->sent, now, size, records, count);
+  const sqx_cc_ops *controller = recovery->controller;
+  sqx_sent_packet *packet;
 
+  if (eliciting && controller->sent != NULL)
+    controller->sent (&recovery->cc, now, recovery->sent.next_number, recovery->bytes_in_flight,
+                      &recovery->rate);
+  packet = sqx_sent_append (&recovery->sent, now, size, records, count);
   packet->eliciting = packet->in_flight = eliciting;
   packet->limited = limited;
   if (eliciting)
     {
       recovery->bytes_in_flight += size;
       recovery->eliciting_in_flight++;
+      sqx_rate_sent (&recovery->rate, now, recovery->bytes_in_flight, packet);
+      if (limited && recovery->bytes_in_flight < recovery->cc.window)
+        sqx_rate_limit (&recovery->rate, recovery->bytes_in_flight);
       recovery->last_eliciting = recovery->pto_start = now;
       if (recovery->probes > 0)
         recovery->probes--;
@@ -271,11 +280,29 @@ link_acked (sqx_recovery  *recovery,
   return head;
 }
 
+/* A packet that was declared lost has arrived. */
+static void
+note_spurious (sqx_recovery    *recovery,
+               uint64_t         now,
+               uint64_t         number,
+               sqx_sent_packet *packet)
+{
+  recovery->spurious_losses++;
+  if (!packet->in_flight)
+    return;
+  packet->in_flight = false;
+  if (number >= recovery->episode_end || recovery->episode_lost == 0)
+    return;
+  if (--recovery->episode_lost == 0 && recovery->controller->spurious != NULL)
+    recovery->controller->spurious (&recovery->cc, now);
+}
+
 /* Takes the packets of the list @head out of what is outstanding; the list stays. Those that were
  * declared lost before are not in flight any more. Returns the highest. */
 static uint64_t
 settle_acked (sqx_recovery *recovery,
-              uint64_t      head)
+              uint64_t      head,
+              sqx_cc_ack   *told)
 {
   uint64_t highest = head;
 
@@ -283,15 +310,15 @@ settle_acked (sqx_recovery *recovery,
     {
       sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
 
+      if (packet->eliciting)
+        {
+          told->acked += packet->size;
+          sqx_rate_acked (&recovery->rate, told->now, number, packet, &told->sample);
+        }
       if (packet->state == SQX_SENT_LOST)
-        {
-          recovery->spurious_losses++;
-          packet->in_flight = false;
-        }
+        note_spurious (recovery, told->now, number, packet);
       else
-        {
-          release (recovery, packet);
-        }
+        release (recovery, packet);
       packet->state = SQX_SENT_DONE;
       recovery->packets_acked++;
       highest = number;
@@ -305,14 +332,19 @@ report_acked (sqx_recovery *recovery,
               uint64_t      now,
               uint64_t      head)
 {
+  void (*acked) (sqx_cc *, uint64_t, uint64_t, const sqx_sent_packet *) =
+    recovery->controller->acked;
+
   for (uint64_t number = head; number != NO_NUMBER;)
     {
-      const sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
+      sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
       uint64_t next = packet->mark;
 
-      if (packet->in_flight)
-        recovery->controller->acked (&recovery->cc, now, packet->time, packet->size,
-                                     packet->limited || number < recovery->limited_below);
+      if (packet->in_flight && acked != NULL)
+        {
+          packet->limited |= number < recovery->limited_below;
+          acked (&recovery->cc, now, number, packet);
+        }
       for (size_t i = 0; i < packet->records; i++)
         recovery->listener->acked (recovery->user_data, now,
                                    sqx_sent_record (&recovery->sent, packet, i));
@@ -351,22 +383,43 @@ typedef struct
 {
   uint64_t head;        /* the lost packets, linked through their marks, lowest first */
   uint64_t tail;
-  bool     in_flight;   /* whether one of them counted as in flight … */
-  uint64_t newest;      /* … and when the newest of those was sent */
   uint64_t oldest;      /* when the oldest since the last acknowledged one was sent */
   bool     persistent;
 } losses;
 
+/* Out of flight, and counted. */
+static void
+drop (sqx_recovery    *recovery,
+      uint64_t         number,
+      sqx_sent_packet *packet,
+      uint64_t         mark)
+{
+  packet->state = SQX_SENT_LOST;
+  packet->mark = mark;
+  release (recovery, packet);
+  recovery->packets_lost++;
+  if (!packet->in_flight)
+    return;
+
+  recovery->rate.lost += packet->size;
+  if (number >= recovery->episode_end)
+    {
+      recovery->episode_end = recovery->sent.next_number;
+      recovery->episode_lost = 0;
+    }
+  recovery->episode_lost++;
+}
+
 static void
 lose (sqx_recovery    *recovery,
+      uint64_t         now,
       uint64_t         number,
       sqx_sent_packet *packet,
       losses          *lost)
 {
-  packet->state = SQX_SENT_LOST;
-  packet->mark = NO_NUMBER;
-  release (recovery, packet);
-  recovery->packets_lost++;
+  const sqx_cc_ops *controller = recovery->controller;
+
+  drop (recovery, number, packet, NO_NUMBER);
 
   if (lost->head == NO_NUMBER)
     lost->head = number;
@@ -376,8 +429,8 @@ lose (sqx_recovery    *recovery,
 
   if (!packet->in_flight)
     return;
-  lost->in_flight = true;
-  lost->newest = packet->time;
+  if (controller->lost != NULL)
+    controller->lost (&recovery->cc, now, number, packet, &recovery->rate);
 
   /* RFC 9002 section 7.6.2. */
   if (!recovery->rtt.sampled || packet->time <= recovery->first_sample_time)
@@ -412,14 +465,12 @@ detect_lost (sqx_recovery *recovery,
 
       due = sqx_time_add (packet->time, delay);
       if (recovery->largest_acked - number >= SQX_PACKET_THRESHOLD || due <= now)
-        lose (recovery, number, packet, &lost);
+        lose (recovery, now, number, packet, &lost);
       else if (packet->in_flight)
         recovery->loss_time = SQX_MIN (recovery->loss_time, due);
     }
 
-  if (lost.in_flight)
-    recovery->controller->lost (&recovery->cc, now, lost.newest);
-  if (lost.persistent)
+  if (lost.persistent && recovery->controller->persistent != NULL)
     recovery->controller->persistent (&recovery->cc);
   return lost.head;
 }
@@ -441,11 +492,27 @@ sample_rtt (sqx_recovery  *recovery,
   sqx_cc_set_floor (&recovery->cc, SQX_MAX (recovery->rtt.min, 1));
 }
 
+static void
+tell_controller (sqx_recovery *recovery,
+                 sqx_cc_ack   *told)
+{
+  if (told->sample.sent == SQX_TIME_NEVER || recovery->controller->ack_done == NULL)
+    return;
+  told->lost = recovery->rate.lost - told->lost;
+  told->in_flight = recovery->bytes_in_flight;
+  told->next_number = recovery->sent.next_number;
+  told->rtt = told->now - told->sample.sent;
+  recovery->controller->ack_done (&recovery->cc, told);
+}
+
 sqx_result
 sqx_recovery_on_ack (sqx_recovery  *recovery,
                      uint64_t       now,
                      const sqx_ack *ack)
 {
+  sqx_cc_ack told = {
+    .now = now, .average = &recovery->rtt, .rate = &recovery->rate, .lost = recovery->rate.lost,
+  };
   uint64_t acked, lost;
 
   if (!is_valid (recovery, ack))
@@ -458,12 +525,15 @@ sqx_recovery_on_ack (sqx_recovery  *recovery,
   recovery->largest_acked = recovery->any_acked ? SQX_MAX (recovery->largest_acked, ack->largest)
                                                 : ack->largest;
   recovery->any_acked = true;
-  if (settle_acked (recovery, acked) == ack->largest)
+  sqx_rate_begin (&told.sample);
+  if (settle_acked (recovery, acked, &told) == ack->largest)
     sample_rtt (recovery, now, ack);
+  sqx_rate_finish (&recovery->rate, recovery->rtt.min, &told.sample);
 
   lost = detect_lost (recovery, now);
   report_acked (recovery, now, acked);
   report_lost (recovery, now, lost);
+  tell_controller (recovery, &told);
 
   recovery->pto_count = 0;
   recovery->probes = 0;
@@ -538,10 +608,7 @@ sqx_recovery_lose_all (sqx_recovery *recovery,
   for (; (packet = sqx_sent_get (&recovery->sent, number)) != NULL; number++)
     if (packet->state == SQX_SENT_OUTSTANDING)
       {
-        packet->state = SQX_SENT_LOST;
-        packet->mark = now;
-        release (recovery, packet);
-        recovery->packets_lost++;
+        drop (recovery, number, packet, now);
         call_lost (recovery, now, packet);
       }
   recovery->settled_below = number;
@@ -555,7 +622,7 @@ sqx_recovery_new_path (sqx_recovery *recovery,
                        uint64_t      now,
                        uint64_t      rtt)
 {
-  recovery->controller->init (&recovery->cc, recovery->cc.datagram);
+  sqx_cc_init (&recovery->cc, recovery->controller, recovery->cc.datagram, recovery->cc.seed);
   sqx_rtt_init (&recovery->rtt);
   if (rtt == SQX_TIME_NEVER)
     return;

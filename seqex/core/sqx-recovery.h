@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Loss recovery: RFC 9002 over sqx_sent, sqx_rtt and a congestion controller.
+ * Loss recovery: RFC 9002 over sqx_sent, sqx_rtt, sqx_rate and a congestion controller.
  *
  * Acknowledged and lost records are handed to the listener, one call a record, in the order in
  * which the packets were sent; of one ACK, first what it acknowledged, then what it showed to be
@@ -36,6 +36,7 @@ typedef struct
   sqx_cc            cc;
   sqx_rtt           rtt;
   sqx_sent          sent;
+  sqx_rate          rate;
   uint64_t          peer_ack_delay;   /* the peer's maximum */
   uint64_t          bytes_in_flight;
   uint64_t          eliciting_in_flight; /* ack-eliciting packets outstanding */
@@ -53,13 +54,15 @@ typedef struct
   uint64_t          skip_mark_time;
   unsigned          pto_count;        /* back-off exponent */
   unsigned          probes;           /* packets that may go out over the window */
+  uint64_t          episode_end;      /* losses of lower numbers belong to one round trip, … */
+  uint64_t          episode_lost;     /* … of which so many are not known to be spurious */
   uint64_t          packets_acked;
   uint64_t          packets_lost, spurious_losses, probe_timeouts;
 } sqx_recovery;
 
 void sqx_recovery_init  (sqx_recovery *recovery, const sqx_recovery_listener *listener,
                          void *user_data, const sqx_cc_ops *controller,
-                         uint64_t first_number, uint64_t datagram);
+                         uint64_t first_number, uint64_t datagram, uint32_t seed);
 void sqx_recovery_clear (sqx_recovery *recovery);
 
 /* Bytes that may be sent now in ack-eliciting packets; SIZE_MAX while a probe is owed. */

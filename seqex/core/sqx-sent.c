@@ -167,7 +167,7 @@ sqx_sent_append (sqx_sent         *sent,
 {
   uint64_t first_record = sent->next_record;
 
-  assert (size <= UINT16_MAX);
+  assert (size <= UINT16_MAX && count <= SQX_PACKET_RECORDS);
   assert (sent->next_record - sent->first_record + count <= sent->record_capacity);
   for (size_t i = 0; i < count; i++)
     *record_slot (sent, sent->next_record++) = records[i];
@@ -175,8 +175,8 @@ sqx_sent_append (sqx_sent         *sent,
   return push (sent, &(sqx_sent_packet) {
     .time = now,
     .first_record = first_record,
-    .records = (uint32_t) count,
-    .size = (uint16_t) size,
+    .records = (unsigned) count,
+    .size = (unsigned) size,
     .state = SQX_SENT_OUTSTANDING,
   });
 }
@@ -240,7 +240,7 @@ sqx_sent_trim (sqx_sent *sent,
       if (!is_settled (packet, sent->first_number, skip_floor, lost_before))
         return;
       sent->first_number++;
-      sent->first_record = packet->first_record + packet->records;
+      sent->first_record += packet->records;
     }
 
   if (sent->packet_capacity > SMALL_PACKETS)

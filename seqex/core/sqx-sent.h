@@ -40,17 +40,26 @@ typedef enum
   SQX_SENT_SKIPPED, /* number that was never used */
 } sqx_sent_state;
 
+#define SQX_SENT_DELIVERED_BITS 48
+
+/* There are as many of them as packets in flight, so each is kept small: 48 bytes. */
 typedef struct
 {
-  uint64_t time;         /* when it was sent */
-  uint64_t mark;         /* LOST: when declared lost. DONE: for sqx-recovery.c, else unused */
-  uint64_t first_record; /* counted from the first record ever */
-  uint32_t records;
-  uint16_t size;         /* of the datagram */
-  uint8_t  state;        /* sqx_sent_state */
-  bool     eliciting : 1;
-  bool     in_flight : 1; /* counts towards bytes in flight while OUTSTANDING */
-  bool     limited : 1;   /* sent while the window was not the limit */
+  uint64_t time;              /* when it was sent */
+  uint64_t mark;              /* LOST: when declared lost. DONE: for sqx-recovery.c, else unused */
+  uint64_t first_record : 48; /* counted from the first record ever, modulo 2^48 */
+  uint64_t records : 10;
+  uint64_t state : 2;         /* sqx_sent_state */
+  uint64_t eliciting : 1;
+  uint64_t in_flight : 1;     /* counts towards bytes in flight while OUTSTANDING */
+  uint64_t limited : 1;       /* sent while the window was not the limit */
+  uint64_t app_limited : 1;   /* what follows is of sqx-rate.c: as it was when this went out */
+  uint64_t delivered : SQX_SENT_DELIVERED_BITS;
+  uint64_t size : 16;         /* of the datagram */
+  uint32_t lost_before;
+  uint32_t tx_in_flight;
+  uint32_t since_first;
+  uint32_t since_delivered;
 } sqx_sent_packet;
 
 typedef struct

@@ -49,7 +49,7 @@ set_up_from (Fixture *f,
              guint64  first_number)
 {
   *f = (Fixture) { .now = 1000 * MS, .told = g_string_new (NULL) };
-  sqx_recovery_init (&f->recovery, &listener, f, &sqx_newreno, first_number, DATAGRAM);
+  sqx_recovery_init (&f->recovery, &listener, f, &sqx_newreno, first_number, DATAGRAM, 0);
 }
 
 static inline void

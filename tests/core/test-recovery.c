@@ -184,7 +184,7 @@ test_time_threshold (void)
   ack (&f, 6, 6);
   assert_told (&f, "+6 -4");
   /* Losing it is no congestion. */
-  g_assert_cmpuint (f.recovery.cc.recovery_start, <, 1300 * MS);
+  g_assert_cmpuint (f.recovery.cc.newreno.recovery_start, <, 1300 * MS);
   tear_down (&f);
 }
 
