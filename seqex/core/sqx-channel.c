@@ -12,6 +12,7 @@ sqx_channel_new (uint32_t id)
     return NULL;
 
   channel->id = id;
+  channel->field = 2 * id;
   channel->priority = SQX_PRIORITY_DEFAULT;
   sqx_index_init (&channel->outgoing);
   sqx_index_init (&channel->incoming);

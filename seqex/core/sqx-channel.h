@@ -15,6 +15,7 @@ typedef struct sqx_incoming sqx_incoming;
 typedef struct
 {
   uint32_t id;
+  uint32_t field;       /* its name in frames and records */
   uint8_t  priority;
   bool     opened;      /* the program gave it a queue of its own */
   bool     serialized;

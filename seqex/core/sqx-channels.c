@@ -11,6 +11,23 @@ sqx_session_find_channel (const sqx_session *session,
 }
 
 sqx_channel *
+sqx_session_find_field (const sqx_session *session,
+                        uint64_t           field)
+{
+  return (field & 1) != 0 ? NULL : sqx_session_find_channel (session, field / 2);
+}
+
+sqx_channel *
+sqx_session_next_channel (const sqx_session *session,
+                          uint64_t          *at)
+{
+  while (*at < session->n_channels)
+    if (session->channels[(*at)++] != NULL)
+      return session->channels[*at - 1];
+  return NULL;
+}
+
+sqx_channel *
 sqx_session_channel (sqx_session *session,
                      uint32_t     id)
 {

@@ -42,7 +42,7 @@ struct sqx_session
   uint64_t taken;                      /* taken and unanswered */
   uint64_t stamps;
   bool     received_due;               /* RECEIVED is to be sent, from … */
-  uint32_t received_channel;           /* … this channel … */
+  uint64_t received_at;                /* … this place of sqx_session_next_channel() … */
   uint64_t received_number;            /* … and number on */
   size_t   fragment_ranges;            /* separate byte ranges held */
   uint64_t held;                       /* bytes allocated for messages */
@@ -56,5 +56,9 @@ struct sqx_session
 /* NULL: no memory; the id is in range. */
 sqx_channel *sqx_session_channel      (sqx_session *session, uint32_t id);
 sqx_channel *sqx_session_find_channel (const sqx_session *session, uint64_t id);
+/* By the channel field of frames. */
+sqx_channel *sqx_session_find_field   (const sqx_session *session, uint64_t field);
+/* One after the other, NULL after the last; *@at is 0 for the first. */
+sqx_channel *sqx_session_next_channel (const sqx_session *session, uint64_t *at);
 /* The queue in which the program finds messages of @channel. */
 sqx_channel *sqx_session_queue_of     (sqx_session *session, sqx_channel *channel);

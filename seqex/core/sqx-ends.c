@@ -82,7 +82,7 @@ pack_reason (sqx_channel   *channel,
 
   if (set->count == 0)
     return true;
-  if (!sqx_end_writer_begin (&end, &packet->writer, (uint64_t) channel->id * 2, (uint8_t) reason))
+  if (!sqx_end_writer_begin (&end, &packet->writer, channel->field, (uint8_t) reason))
     return false;
 
   while (set->count > 0 && fits)
@@ -96,7 +96,7 @@ pack_reason (sqx_channel   *channel,
         {
           sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_END,
                                                    .reason = (uint8_t) reason,
-                                                   .channel = channel->id,
+                                                   .channel = channel->field,
                                                    .number = first,
                                                    .length = (uint32_t) run });
           sqx_ranges_drop_below (set, first + run);

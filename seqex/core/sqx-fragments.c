@@ -87,7 +87,7 @@ pack_fragment (sqx_session  *session,
 {
   uint64_t offset, end, written = 0;
   sqx_message_header header = {
-    .channel = (uint64_t) message->channel->id * 2,
+    .channel = message->channel->field,
     .number = message->number,
     .flags = (uint8_t) ((message->ordered ? SQX_WIRE_ORDERED : 0) |
                         (message->is_reply ? SQX_WIRE_REPLY : 0) |
@@ -110,7 +110,7 @@ pack_fragment (sqx_session  *session,
 
   end = offset + (message->size > 0 ? written : 1);
   sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_MESSAGE,
-                                           .channel = message->channel->id,
+                                           .channel = message->channel->field,
                                            .number = message->number,
                                            .offset = (uint32_t) offset,
                                            .length = (uint32_t) (end - offset) });
@@ -151,11 +151,11 @@ sqx_fragments_pack_cancels (sqx_session *session,
       sqx_outgoing *message = SQX_CONTAINER (first, sqx_outgoing, node);
 
       if (sqx_packet_full (packet) ||
-          !sqx_write_cancel (&packet->writer, (uint64_t) message->channel->id * 2, message->number,
+          !sqx_write_cancel (&packet->writer, message->channel->field, message->number,
                              message->size, message->is_reply, message->reply_to))
         return;
       sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_CANCEL,
-                                               .channel = message->channel->id,
+                                               .channel = message->channel->field,
                                                .number = message->number });
       sqx_node_unlink (&message->node);
     }
@@ -176,7 +176,7 @@ static sqx_outgoing *
 find (sqx_session      *session,
       const sqx_record *record)
 {
-  sqx_channel *channel = sqx_session_find_channel (session, record->channel);
+  sqx_channel *channel = sqx_session_find_field (session, record->channel);
 
   return channel ? sqx_index_lookup (&channel->outgoing, record->number) : NULL;
 }

@@ -143,7 +143,7 @@ sqx_handover_ends_acked (sqx_session      *session,
                          uint64_t          now,
                          const sqx_record *record)
 {
-  sqx_channel *channel = sqx_session_find_channel (session, record->channel);
+  sqx_channel *channel = sqx_session_find_field (session, record->channel);
   uint64_t end = record->number + record->length, number = record->number;
   sqx_incoming *message;
 
@@ -163,7 +163,7 @@ void
 sqx_handover_ends_lost (sqx_session      *session,
                         const sqx_record *record)
 {
-  sqx_channel *channel = sqx_session_find_channel (session, record->channel);
+  sqx_channel *channel = sqx_session_find_field (session, record->channel);
   uint64_t end = record->number + record->length, number = record->number;
   sqx_incoming *message;
 
@@ -269,14 +269,14 @@ end_all (sqx_session       *session,
          sqx_incoming_state state,
          sqx_end_reason     reason)
 {
-  for (uint32_t id = 0; id < session->n_channels; id++)
+  sqx_channel *channel;
+  uint64_t at = 0;
+
+  while ((channel = sqx_session_next_channel (session, &at)) != NULL)
     {
-      sqx_channel *channel = session->channels[id];
       sqx_incoming *message;
       uint64_t number = 0;
 
-      if (channel == NULL)
-        continue;
       while ((message = sqx_index_next (&channel->incoming, number, &number)) != NULL)
         {
           if (message->state == state && message->answer == NULL && message->wait == NULL)

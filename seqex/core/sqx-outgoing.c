@@ -347,6 +347,9 @@ fail_wait (sqx_outgoing *message)
 void
 sqx_outgoing_close (sqx_session *session)
 {
+  sqx_channel *channel;
+  uint64_t at = 0;
+
   for (unsigned priority = 0; priority < SQX_PRIORITIES; priority++)
     {
       sqx_node *list = &session->waiting[priority][1];
@@ -360,14 +363,11 @@ sqx_outgoing_close (sqx_session *session)
         fail_wait (SQX_CONTAINER (node, sqx_outgoing, node));
     }
 
-  for (uint32_t id = 0; id < session->n_channels; id++)
+  while ((channel = sqx_session_next_channel (session, &at)) != NULL)
     {
-      sqx_channel *channel = session->channels[id];
       sqx_outgoing *message;
       uint64_t number = 0;
 
-      if (channel == NULL)
-        continue;
       while ((message = sqx_index_next (&channel->outgoing, number, &number)) != NULL)
         {
           fail_wait (message);

@@ -22,17 +22,14 @@ resend (sqx_session  *session,
 void
 sqx_resume_begin (sqx_session *session)
 {
-  for (uint32_t id = 0; id < session->n_channels; id++)
-    {
-      sqx_channel *channel = session->channels[id];
-      sqx_outgoing *message;
+  sqx_channel *channel;
+  sqx_outgoing *message;
+  uint64_t at = 0;
 
-      if (channel == NULL)
-        continue;
-      for (uint64_t number = 0;
-           (message = sqx_index_next (&channel->outgoing, number, &number)) != NULL; number++)
-        resend (session, message);
-    }
+  while ((channel = sqx_session_next_channel (session, &at)) != NULL)
+    for (uint64_t number = 0;
+         (message = sqx_index_next (&channel->outgoing, number, &number)) != NULL; number++)
+      resend (session, message);
   session->credit.lost = true;
   sqx_resume_lost (session);
 }
@@ -41,7 +38,7 @@ void
 sqx_resume_lost (sqx_session *session)
 {
   session->received_due = session->open_incoming > 0;
-  session->received_channel = 0;
+  session->received_at = 0;
   session->received_number = 0;
 }
 
@@ -96,7 +93,7 @@ pack_channel (sqx_session *session,
   if (!next_run (channel, &number, &run))
     return true;
   if (sqx_packet_full (packet) ||
-      !sqx_received_writer_begin (&runs, &packet->writer, (uint64_t) channel->id * 2))
+      !sqx_received_writer_begin (&runs, &packet->writer, channel->field))
     return false;
   do
     {
@@ -119,12 +116,14 @@ void
 sqx_resume_pack (sqx_session *session,
                  sqx_packet  *packet)
 {
-  for (; session->received_channel < session->n_channels; session->received_channel++)
-    {
-      sqx_channel *channel = session->channels[session->received_channel];
+  sqx_channel *channel;
+  uint64_t at = session->received_at;
 
-      if (channel != NULL && !pack_channel (session, channel, packet))
+  while ((channel = sqx_session_next_channel (session, &at)) != NULL)
+    {
+      if (!pack_channel (session, channel, packet))
         return;
+      session->received_at = at;
       session->received_number = 0;
     }
   session->received_due = false;
@@ -134,8 +133,7 @@ sqx_result
 sqx_resume_handle_received (sqx_session     *session,
                             const sqx_frame *frame)
 {
-  sqx_channel *channel = (frame->received.channel & 1) != 0
-                         ? NULL : sqx_session_find_channel (session, frame->received.channel / 2);
+  sqx_channel *channel = sqx_session_find_field (session, frame->received.channel);
   sqx_runs runs = frame->received.runs;
   uint64_t first, run;
 

@@ -85,6 +85,9 @@ sqx_session_detach (sqx_session *session,
                     sqx_result   error,
                     bool         lost)
 {
+  sqx_channel *channel;
+  uint64_t at = 0;
+
   for (unsigned priority = 0; priority < SQX_PRIORITIES; priority++)
     for (unsigned kind = 0; kind < 2; kind++)
       {
@@ -94,9 +97,8 @@ sqx_session_detach (sqx_session *session,
           sqx_outgoing_detach (SQX_CONTAINER (first, sqx_outgoing, node), error);
       }
 
-  for (uint32_t id = 0; id < session->n_channels; id++)
-    if (session->channels[id] != NULL)
-      detach_channel (session->channels[id], error, lost);
+  while ((channel = sqx_session_next_channel (session, &at)) != NULL)
+    detach_channel (channel, error, lost);
   session->open_incoming = 0;
   session->taken = 0;
 }
@@ -134,8 +136,7 @@ handle_end (sqx_session     *session,
             uint64_t         now,
             const sqx_frame *frame)
 {
-  sqx_channel *channel = (frame->end.channel & 1) != 0
-                         ? NULL : sqx_session_find_channel (session, frame->end.channel / 2);
+  sqx_channel *channel = sqx_session_find_field (session, frame->end.channel);
   sqx_runs runs = frame->end.runs;
   uint64_t first, run;
 

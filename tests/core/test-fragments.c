@@ -32,7 +32,7 @@ assert_fragment (Packed  *packed,
   g_assert_cmpuint (frame->message.offset, ==, offset);
   g_assert_cmpuint (frame->message.size, ==, size);
   g_assert_cmpuint (record->kind, ==, SQX_RECORD_MESSAGE);
-  g_assert_cmpuint (record->channel, ==, channel);
+  g_assert_cmpuint (record->channel, ==, channel * 2);
   g_assert_cmpuint (record->number, ==, number);
   g_assert_cmpuint (record->offset, ==, offset);
   g_assert_cmpuint (record->length, ==, MAX (size, 1));
