@@ -107,6 +107,7 @@ sqx_endpoint_attach (sqx_endpoint *endpoint,
   sqx_node_init (&attachment->sending);
   sqx_node_init (&attachment->unsettled);
   sqx_node_init (&attachment->due);
+  sqx_node_init (&attachment->stale);
   attachment->deadline = (sqx_heap_node) { SQX_TIME_NEVER, SQX_HEAP_NOWHERE };
   sqx_list_append (&endpoint->all, &attachment->all);
   endpoint->n_connections++;
@@ -130,6 +131,7 @@ sqx_endpoint_detach (sqx_conn *conn)
   sqx_node_unlink (&attachment->sending);
   sqx_node_unlink (&attachment->unsettled);
   sqx_node_unlink (&attachment->due);
+  sqx_node_unlink (&attachment->stale);
   sqx_heap_set (&endpoint->deadlines, &attachment->deadline, SQX_TIME_NEVER);
   sqx_endpoint_unroute (endpoint, &attachment->link);
   sqx_endpoint_unroute (endpoint, &attachment->handshake);
@@ -162,7 +164,8 @@ sqx_endpoint_touch (sqx_conn *conn)
     sqx_node_unlink (&attachment->unsettled);
   else if (!sqx_node_linked (&attachment->unsettled))
     sqx_list_append (&endpoint->unsettled, &attachment->unsettled);
-  sqx_heap_set (&endpoint->deadlines, &attachment->deadline, sqx_conn_next_timeout (conn));
+  if (!sqx_node_linked (&attachment->stale))
+    sqx_list_append (&endpoint->stale, &attachment->stale);
 }
 
 /* By the key alone: who opens several connections has them under one. */

@@ -35,6 +35,7 @@ struct sqx_conn
   sqx_state      state;
   uint32_t       incarnation;
   uint64_t       now;            /* as last told */
+  bool           stale;          /* something changed since the deadlines were set */
   sqx_plain      plain;          /* of a PLAIN connection */
   sqx_secure    *secure;         /* NULL: PLAIN */
   const sqx_address *destination; /* of the datagram given out last, if encrypted */
@@ -111,7 +112,8 @@ void sqx_conn_learn_peer    (sqx_conn *conn, const sqx_hello *hello, bool resume
 
 /* sqx-liveness.c */
 
-/* Sets every deadline anew: after each call that may have changed something. */
+/* After each call that may have changed something: the deadlines are set anew when somebody asks for
+ * them, which is once for many changes. */
 void sqx_conn_update_timers (sqx_conn *conn, uint64_t now);
 /* A packet of the peer was accepted. */
 void sqx_conn_heard_peer    (sqx_conn *conn, uint64_t now);

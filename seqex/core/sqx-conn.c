@@ -164,7 +164,7 @@ submit (sqx_conn          *conn,
     return SQX_ERR_NO_MEMORY;
   if (handle != NULL)
     *handle = message;
-  sqx_outgoing_begin_waiting (&conn->session);
+  sqx_outgoing_begin (message);
   sqx_conn_settle (conn, now);
   return SQX_OK;
 }
@@ -379,7 +379,9 @@ sqx_conn_poll_event (sqx_conn  *conn,
   if (node == NULL)
     return false;
   sqx_event_node_withdraw (node);
-  memset (event, 0, sizeof *event);
+  /* All but the text, which only one of them has. */
+  memset (event, 0, offsetof (sqx_event, reason_text));
+  event->reason_text[0] = '\0';
   event->type = node->type;
   switch (node->type)
     {

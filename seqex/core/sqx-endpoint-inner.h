@@ -26,6 +26,7 @@ struct sqx_endpoint
   sqx_node  sending;       /* sqx_attachment.sending, in turn */
   sqx_node  unsettled;     /* sqx_attachment.unsettled */
   unsigned  turn;          /* datagrams that the first of them may still send in this turn */
+  sqx_node  stale;         /* sqx_attachment.stale */
   sqx_heap  deadlines;     /* sqx_attachment.deadline */
   sqx_table routes;        /* local id -> sqx_route */
   sqx_table peers;         /* sqx_attachment.peer */

@@ -33,6 +33,7 @@ typedef struct
   sqx_node      sending;   /* in the list of those that may have something to send */
   sqx_node      unsettled; /* in the list of those that have no link that the peer has proven */
   sqx_node      due;       /* in the list of those whose deadline has passed */
+  sqx_node      stale;     /* in the list of those whose deadline is to be looked at anew */
   sqx_heap_node deadline;
   sqx_route     link;
   sqx_route     handshake;

@@ -81,6 +81,7 @@ sqx_endpoint_new (const sqx_endpoint_config *config,
   sqx_node_init (&endpoint->touched);
   sqx_node_init (&endpoint->sending);
   sqx_node_init (&endpoint->unsettled);
+  sqx_node_init (&endpoint->stale);
   sqx_heap_init (&endpoint->deadlines);
   if (!init_tables (endpoint) ||
       (filled.crypto != NULL && !sqx_admission_init (endpoint, draw (&filled.connection))))
@@ -393,6 +394,23 @@ sqx_endpoint_handle_network_changed (sqx_endpoint *endpoint,
     }
 }
 
+/* Which connection has something to do first; NULL: none has. */
+static sqx_heap_node *
+first_deadline (sqx_endpoint *endpoint)
+{
+  sqx_node *node;
+
+  while ((node = sqx_list_first (&endpoint->stale)) != NULL)
+    {
+      sqx_attachment *attachment = SQX_CONTAINER (node, sqx_attachment, stale);
+
+      sqx_node_unlink (node);
+      sqx_heap_set (&endpoint->deadlines, &attachment->deadline,
+                    sqx_conn_next_timeout (SQX_CONTAINER (attachment, sqx_conn, attachment)));
+    }
+  return sqx_heap_first (&endpoint->deadlines);
+}
+
 /* A deadline may stay passed until what it asks for was sent, so those that are due now are set
  * apart first. */
 void
@@ -404,7 +422,7 @@ sqx_endpoint_handle_timeout (sqx_endpoint *endpoint,
 
   sqx_admission_timeout (endpoint, now);
   sqx_node_init (&due);
-  while ((first = sqx_heap_first (&endpoint->deadlines)) != NULL && first->at <= now)
+  while ((first = first_deadline (endpoint)) != NULL && first->at <= now)
     {
       sqx_list_append (&due, &SQX_CONTAINER (first, sqx_attachment, deadline)->due);
       sqx_heap_set (&endpoint->deadlines, first, SQX_TIME_NEVER);
@@ -421,10 +439,9 @@ sqx_endpoint_handle_timeout (sqx_endpoint *endpoint,
 }
 
 uint64_t
-sqx_endpoint_next_timeout (const sqx_endpoint *endpoint)
+sqx_endpoint_next_timeout (sqx_endpoint *endpoint)
 {
-  const sqx_heap_node *first = sqx_heap_first (&endpoint->deadlines);
-
+  const sqx_heap_node *first = first_deadline (endpoint);
   uint64_t deadline = sqx_admission_deadline (endpoint);
 
   return first != NULL ? SQX_MIN (first->at, deadline) : deadline;

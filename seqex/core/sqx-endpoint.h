@@ -109,8 +109,8 @@ size_t    sqx_endpoint_poll_transmit (sqx_endpoint *endpoint, uint64_t now, sqx_
  * polled, getters to be looked at. One whose sqx_conn_user_data() is NULL was opened by a peer, who
  * is trusted, and is the program's from now on. NULL: none. */
 sqx_conn *sqx_endpoint_poll_conn     (sqx_endpoint *endpoint);
-/* O(1). */
-uint64_t  sqx_endpoint_next_timeout  (const sqx_endpoint *endpoint);
+/* O(1), and O(log n) more for each connection that changed since. */
+uint64_t  sqx_endpoint_next_timeout  (sqx_endpoint *endpoint);
 
 /* Connections ------------------------------------------------------------------------- */
 

@@ -191,13 +191,15 @@ sqx_fragments_acked (sqx_session      *session,
   if (message == NULL || message->received)
     return;
 
-  if (!sqx_ranges_add (&message->acked, start, end) ||
-      !sqx_ranges_remove (&message->lost, start, end))
+  /* One piece may be all. */
+  if (end - start < span (message) &&
+      (!sqx_ranges_add (&message->acked, start, end) ||
+       !sqx_ranges_remove (&message->lost, start, end)))
     {
       session->out_of_memory = true;
       return;
     }
-  if (sqx_ranges_covers (&message->acked, 0, span (message)))
+  if (end - start == span (message) || sqx_ranges_covers (&message->acked, 0, span (message)))
     sqx_fragments_release (message);
   if (!has_fragments (message) && !message->cancelling)
     sqx_node_unlink (&message->node);

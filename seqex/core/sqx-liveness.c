@@ -75,23 +75,20 @@ update_keepalive (sqx_conn *conn)
                                   keepalive_interval (conn)));
 }
 
-void
-sqx_conn_update_timers (sqx_conn *conn,
-                        uint64_t  now)
+static void
+set_timers (sqx_conn *conn)
 {
   sqx_timers *timers = &conn->timers;
 
-  conn->now = now;
   if (sqx_conn_is_over (conn))
     {
       for (unsigned i = 0; i < SQX_N_TIMERS; i++)
         if (i != SQX_TIMER_DRAIN && i != SQX_TIMER_CLOSE_AGAIN)
           sqx_timers_stop (timers, (sqx_timer) i);
-      sqx_conn_touch (conn);
       return;
     }
 
-  update_idle (conn, now);
+  update_idle (conn, conn->now);
   update_keepalive (conn);
   sqx_timers_set (timers, SQX_TIMER_RECOVERY, sqx_recovery_deadline (&conn->link.recovery));
   sqx_timers_set (timers, SQX_TIMER_ACK, conn->link.acks.deadline);
@@ -102,7 +99,24 @@ sqx_conn_update_timers (sqx_conn *conn,
                   : SQX_TIME_NEVER);
   if (conn->secure != NULL)
     sqx_secure_update_timers (conn);
+}
+
+void
+sqx_conn_update_timers (sqx_conn *conn,
+                        uint64_t  now)
+{
+  conn->now = now;
+  conn->stale = true;
   sqx_conn_touch (conn);
+}
+
+uint64_t
+sqx_conn_next_timeout (sqx_conn *conn)
+{
+  if (conn->stale)
+    set_timers (conn);
+  conn->stale = false;
+  return sqx_timers_next (&conn->timers);
 }
 
 void
@@ -120,7 +134,7 @@ sqx_conn_handle_timeout (sqx_conn *conn,
 {
   sqx_timers *timers = &conn->timers;
 
-  if (sqx_timers_next (timers) > now)
+  if (sqx_conn_next_timeout (conn) > now)
     return;
 
   if (sqx_timers_expired (timers, SQX_TIMER_IDLE, now))

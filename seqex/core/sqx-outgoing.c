@@ -153,12 +153,9 @@ sqx_outgoing_begin_waiting (sqx_session *session)
 {
   bool initial_blocked = false;
 
-  if (session->queued == 0)
-    return;
-
   /* A smaller message does not overtake one that lacks credit. But replies never wait behind
    * initial messages: what has begun must be able to finish. */
-  for (unsigned priority = 0; priority < SQX_PRIORITIES; priority++)
+  for (unsigned priority = 0; priority < SQX_PRIORITIES && session->queued > 0; priority++)
     for (unsigned kind = 0; kind < 2; kind++)
       {
         sqx_node *list = &session->waiting[priority][kind];
@@ -174,6 +171,18 @@ sqx_outgoing_begin_waiting (sqx_session *session)
         if (first != NULL)
           initial_blocked = true;
       }
+}
+
+void
+sqx_outgoing_begin (sqx_outgoing *message)
+{
+  sqx_session *session = message->session;
+
+  /* Nearly always nothing else waits. */
+  if (session->queued == 1)
+    (void) begin (session, message);
+  else
+    sqx_outgoing_begin_waiting (session);
 }
 
 void

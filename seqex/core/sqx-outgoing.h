@@ -49,7 +49,8 @@ struct sqx_outgoing
 sqx_outgoing *sqx_outgoing_submit (sqx_session *session, sqx_channel *channel,
                                    const sqx_payload *payload, uint32_t message_flags, void *tag,
                                    sqx_incoming *answers);
-/* Begins what credit allows. */
+/* Begins what credit allows, after @message was submitted, or at any time. */
+void sqx_outgoing_begin         (sqx_outgoing *message);
 void sqx_outgoing_begin_waiting (sqx_session *session);
 /* Fails what waits and is larger than the peer takes. */
 void sqx_outgoing_check_sizes   (sqx_session *session);

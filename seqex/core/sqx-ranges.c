@@ -161,6 +161,13 @@ sqx_ranges_add (sqx_ranges *set,
   if (start >= end)
     return true;
 
+  /* Most often the last range grows. */
+  if (set->count > 0 && set->items[set->count - 1].end == start)
+    {
+      set->items[set->count - 1].end = end;
+      return true;
+    }
+
   /* A range that ends at start adjoins. */
   first = sqx_ranges_find (set, start > 0 ? start - 1 : 0);
   for (last = first; last < set->count && set->items[last].start <= end; last++)

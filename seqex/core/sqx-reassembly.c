@@ -72,6 +72,26 @@ fill (sqx_reassembly *reassembly,
     }
 }
 
+/* Most messages come in one piece. */
+static sqx_reassembly_result
+add_whole (sqx_reassembly *reassembly,
+           const uint8_t  *data,
+           size_t          size)
+{
+  bool added;
+
+  reassembly->data = malloc (size);
+  if (reassembly->data == NULL)
+    return SQX_REASSEMBLY_NO_MEMORY;
+  memcpy (reassembly->data, data, size);
+  reassembly->capacity = size;
+  reassembly->received = size;
+  added = sqx_ranges_add (&reassembly->ranges, 0, size);
+  assert (added);
+  (void) added;
+  return SQX_REASSEMBLY_WHOLE;
+}
+
 sqx_reassembly_result
 sqx_reassembly_add (sqx_reassembly *reassembly,
                     uint64_t        offset,
@@ -81,13 +101,15 @@ sqx_reassembly_add (sqx_reassembly *reassembly,
 {
   sqx_ranges *ranges = &reassembly->ranges;
   uint64_t end = offset + size;
-  uint64_t fresh = size - sqx_ranges_overlap (ranges, offset, end);
-  uint64_t limit;
+  uint64_t limit, fresh;
   bool apart, added;
 
   assert (end >= offset && end <= reassembly->total);
   if (reassembly->total == 0)
     return SQX_REASSEMBLY_WHOLE;
+  if (size == reassembly->total && reassembly->received == 0)
+    return add_whole (reassembly, data, size);
+  fresh = size - sqx_ranges_overlap (ranges, offset, end);
   if (fresh == 0)
     return SQX_REASSEMBLY_DUPLICATE;
 

@@ -205,12 +205,6 @@ sqx_conn_set_max_message_size (sqx_conn *conn,
 
 /* Getters ------------------------------------------------------------------------------ */
 
-uint64_t
-sqx_conn_next_timeout (const sqx_conn *conn)
-{
-  return sqx_timers_next (&conn->timers);
-}
-
 sqx_state
 sqx_conn_state (const sqx_conn *conn)
 {

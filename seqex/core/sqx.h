@@ -277,7 +277,7 @@ size_t   sqx_conn_poll_transmit (sqx_conn *conn, uint64_t now, uint8_t *buffer, 
 /* Moves the oldest event to @event; false when there is none. */
 bool     sqx_conn_poll_event    (sqx_conn *conn, sqx_event *event);
 /* The time at which sqx_conn_handle_timeout() is due; SQX_TIME_NEVER for none. */
-uint64_t sqx_conn_next_timeout  (const sqx_conn *conn);
+uint64_t sqx_conn_next_timeout  (sqx_conn *conn);
 
 /* Commands ---------------------------------------------------------------------------- */
 

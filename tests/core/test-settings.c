@@ -223,10 +223,12 @@ test_times (void)
 
   /* With something to watch, a change counts at once. */
   sqx_conn_set_keepalive (conn, 2000, 3 * SQX_SECOND, true);
+  g_assert_cmpuint (sqx_conn_next_timeout (conn), ==, 2000 + 3 * SQX_SECOND);
   sqx_conn_set_idle_timeout (conn, 3000, 9 * SQX_SECOND);
-  g_assert_cmpuint (conn->timers.at[SQX_TIMER_KEEPALIVE], ==, 2000 + 3 * SQX_SECOND);
+  g_assert_cmpuint (sqx_conn_next_timeout (conn), ==, 2000 + 3 * SQX_SECOND);
   g_assert_cmpuint (conn->timers.at[SQX_TIMER_IDLE], ==, 2000 + 9 * SQX_SECOND);
   sqx_conn_set_keepalive (conn, 4000, SQX_TIME_NEVER, true);
+  g_assert_cmpuint (sqx_conn_next_timeout (conn), ==, 2000 + 9 * SQX_SECOND);
   g_assert_cmpuint (conn->timers.at[SQX_TIMER_KEEPALIVE], ==, SQX_TIME_NEVER);
   sqx_conn_set_idle_timeout (conn, 4000, SQX_TIME_NEVER);
   g_assert_cmpuint (sqx_conn_next_timeout (conn), ==, SQX_TIME_NEVER);

@@ -271,7 +271,7 @@ static void
 describe_end (const sim_end *end)
 {
   const sim_program *program = &end->program;
-  const sqx_conn *conn = end->conn;
+  sqx_conn *conn = end->conn;
 
   if (conn == NULL)
     {
