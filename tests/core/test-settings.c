@@ -223,7 +223,7 @@ test_times (void)
 
   /* With something to watch, a change counts at once. */
   sqx_conn_set_keepalive (conn, 2000, 3 * SQX_SECOND, true);
-  g_assert_cmpuint (sqx_conn_next_timeout (conn), ==, 2000 + 3 * SQX_SECOND);
+  g_assert_cmpuint (sqx_conn_next_timeout (conn), ==, 2000 + SQX_IDLE_MIN);
   sqx_conn_set_idle_timeout (conn, 3000, 9 * SQX_SECOND);
   g_assert_cmpuint (sqx_conn_next_timeout (conn), ==, 2000 + 3 * SQX_SECOND);
   g_assert_cmpuint (conn->timers.at[SQX_TIMER_IDLE], ==, 2000 + 9 * SQX_SECOND);
