@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is measured: the systems, in the order of the table, and the works."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """One row. `program` is the executable's name without `bench-`."""
+    name: str
+    program: str
+    variant: str
+    label: str
+    note: str = ""
+    package: str = ""
+    quick: bool = False
+    encrypted: bool = False
+    works: tuple = ("requests", "bulk")
+    # Datagrams of the loopback's size, of systems that choose it themselves.
+    arguments: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One column. `unit` is what a rate counts: exchanges, or bytes."""
+    name: str
+    title: str
+    arguments: tuple
+    unit: str = "exchanges"
+    works: str = "requests"
+    quick: bool = False
+    rivals: bool = True
+    warm_up: float = 0.2
+    seconds: float = 1.0
+
+
+# What a program ends with when the machine lacks what it needs.
+EXIT_MISSING = 77
+
+LARGE = ("--datagram-size", "65000")
+
+SYSTEMS = (
+    System("seqex", "seqex", "encrypted", "Seqex, encrypted", quick=True, encrypted=True),
+    System("seqex-plain", "seqex", "plain", "Seqex, plain", quick=True),
+    System("udp-aead", "udp", "single-aead", "UDP + AES-GCM, one message a datagram", quick=True,
+           encrypted=True, arguments=LARGE),
+    System("udp-coalesced-aead", "udp", "coalesced-aead", "UDP + AES-GCM, coalesced", quick=True,
+           encrypted=True, arguments=LARGE),
+    System("udp-gso-aead", "udp", "gso-aead", "UDP + AES-GCM, GSO and GRO", encrypted=True),
+    System("udp", "udp", "single", "UDP, one message a datagram", arguments=LARGE),
+    System("udp-coalesced", "udp", "coalesced", "UDP, coalesced", arguments=LARGE),
+    System("udp-gso", "udp", "gso", "UDP, GSO and GRO"),
+    System("gio-tls", "gio", "tls", "GTlsConnection", quick=True, encrypted=True,
+           package="glib-networking"),
+    System("gio-tcp", "gio", "tcp", "GIO TCP", quick=True),
+)
+
+PINS = (("one", "both ends on one core"), ("two", "each on its own core"))
+
+CASES = (
+    Case("d1-64", "depth 1, 64 B", ("--depth", "1", "--size", "64"), quick=True),
+    Case("d1-1k", "depth 1, 1 KiB", ("--depth", "1", "--size", "1024")),
+    Case("d64-64", "depth 64, 64 B", ("--depth", "64", "--size", "64"), quick=True),
+    Case("d64-1k", "depth 64, 1 KiB", ("--depth", "64", "--size", "1024"), quick=True),
+    Case("bulk", "bulk, 64 KiB messages", ("--work", "bulk", "--size", "65536"), unit="bytes",
+         works="bulk", quick=True),
+)
