@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "sqx-cubic.h"
 #include "sqx-newreno.h"
 #include "sqx-rate.h"
 #include "sqx-rtt.h"
@@ -19,6 +20,7 @@ typedef struct
   union
   {
     sqx_newreno_state newreno;
+    sqx_cubic_state   cubic;
   };
 } sqx_cc;
 
@@ -63,6 +65,7 @@ struct sqx_cc_ops
 };
 
 extern const sqx_cc_ops sqx_newreno;
+extern const sqx_cc_ops sqx_cubic;
 
 void     sqx_cc_init         (sqx_cc *cc, const sqx_cc_ops *ops, uint64_t datagram, uint32_t seed);
 /* Sets the window's floor: SQX_WINDOW_MINIMUM datagrams, SQX_WINDOW_LAN while @min_rtt (0: not
