@@ -6,7 +6,7 @@
 #pragma once
 
 #include <gio/gio.h>
-#include <sys/socket.h>
+#include <netinet/in.h>
 
 #include "core/sqx-address.h"
 
@@ -18,23 +18,12 @@ gboolean        seqex_address_from_native (sqx_address           *address,
                                            gsize                  size);
 gboolean        seqex_address_from_gio    (sqx_address           *address,
                                            GSocketAddress        *socket_address);
-/* @mapped: IPv4 in the form that an IPv6 socket takes. @address has a host. */
-GSocketAddress *seqex_address_to_gio      (const sqx_address     *address,
-                                           gboolean               mapped);
+/* Returns the size. @mapped: an IPv4 address in the form that an IPv6 socket takes. Both: @address
+ * has a host. */
+gsize           seqex_address_to_native   (const sqx_address     *address,
+                                           gboolean               mapped,
+                                           struct sockaddr_in6   *native);
+GSocketAddress *seqex_address_to_gio      (const sqx_address     *address);
 char           *seqex_address_to_string   (const sqx_address     *address);
-
-/* Remembers the GSocketAddress of peers, so that not each datagram needs a new one. */
-typedef struct
-{
-  gboolean  mapped;
-  guint     size;    /* a power of two, or 0 as long as nothing was asked for */
-  gpointer  entries;
-} SeqexAddressCache;
-
-/* @n_peers: how many there are about. The result belongs to the caller. */
-GSocketAddress *seqex_address_cache_get   (SeqexAddressCache     *self,
-                                           const sqx_address     *address,
-                                           guint                  n_peers);
-void            seqex_address_cache_clear (SeqexAddressCache     *self);
 
 G_END_DECLS

@@ -3,18 +3,6 @@
 
 #include "seqex-address-private.h"
 
-#include <netinet/in.h>
-
-/* Entries of a cache: as many as there are peers, twice that so that they rarely share one. */
-#define CACHE_SIZE_MIN 16u
-#define CACHE_SIZE_MAX 8192u
-
-typedef struct
-{
-  sqx_address     key;
-  GSocketAddress *value; /* owned; NULL: empty */
-} Entry;
-
 static const guint8 mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 gboolean
@@ -76,34 +64,47 @@ seqex_address_from_gio (sqx_address    *address,
   return seqex_address_from_native (address, (const struct sockaddr *) &native, size);
 }
 
-GSocketAddress *
-seqex_address_to_gio (const sqx_address *address,
-                      gboolean           mapped)
+gsize
+seqex_address_to_native (const sqx_address   *address,
+                         gboolean             mapped,
+                         struct sockaddr_in6 *native)
 {
-  g_autoptr (GInetAddress) host = NULL;
   guint32 scope = 0;
 
-  if (address->host_size == 4 && mapped)
+  memset (native, 0, sizeof *native);
+  if (address->host_size == 4 && !mapped)
     {
-      guint8 six[16];
+      struct sockaddr_in *four = (struct sockaddr_in *) native;
 
-      memcpy (six, mapped_prefix, sizeof mapped_prefix);
-      memcpy (six + sizeof mapped_prefix, address->host, 4);
-      host = g_inet_address_new_from_bytes (six, G_SOCKET_FAMILY_IPV6);
+      four->sin_family = AF_INET;
+      four->sin_port = GUINT16_TO_BE (address->port);
+      memcpy (&four->sin_addr, address->host, 4);
+      return sizeof *four;
+    }
+
+  native->sin6_family = AF_INET6;
+  native->sin6_port = GUINT16_TO_BE (address->port);
+  if (address->host_size == 4)
+    {
+      memcpy (&native->sin6_addr, mapped_prefix, sizeof mapped_prefix);
+      memcpy ((guint8 *) &native->sin6_addr + sizeof mapped_prefix, address->host, 4);
     }
   else
     {
-      host = g_inet_address_new_from_bytes (address->host, address->host_size == 4
-                                                             ? G_SOCKET_FAMILY_IPV4
-                                                             : G_SOCKET_FAMILY_IPV6);
+      memcpy (&native->sin6_addr, address->host, 16);
+      memcpy (&scope, address->host + 16, sizeof scope);
+      native->sin6_scope_id = GUINT32_FROM_BE (scope);
     }
+  return sizeof *native;
+}
 
-  if (address->host_size == 20)
-    memcpy (&scope, address->host + 16, sizeof scope);
-  if (scope == 0)
-    return g_inet_socket_address_new (host, address->port);
-  return g_object_new (G_TYPE_INET_SOCKET_ADDRESS, "address", host, "port", (guint) address->port,
-                       "scope-id", GUINT32_FROM_BE (scope), NULL);
+GSocketAddress *
+seqex_address_to_gio (const sqx_address *address)
+{
+  struct sockaddr_in6 native;
+  gsize size = seqex_address_to_native (address, FALSE, &native);
+
+  return g_socket_address_new_from_native (&native, size);
 }
 
 char *
@@ -113,53 +114,6 @@ seqex_address_to_string (const sqx_address *address)
 
   if (address->host_size == 0)
     return g_strdup ("the peer");
-  socket_address = seqex_address_to_gio (address, FALSE);
+  socket_address = seqex_address_to_gio (address);
   return g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (socket_address));
-}
-
-static guint
-hash_address (const sqx_address *address)
-{
-  guint32 hash = 0x811c9dc5u ^ address->port;
-
-  for (guint i = 0; i < address->host_size; i++)
-    hash = (hash ^ address->host[i]) * 0x01000193u;
-  return hash ^ hash >> 15;
-}
-
-GSocketAddress *
-seqex_address_cache_get (SeqexAddressCache *self,
-                         const sqx_address *address,
-                         guint              n_peers)
-{
-  Entry *entry;
-
-  if (self->size < CACHE_SIZE_MAX && (self->size == 0 || self->size < n_peers))
-    {
-      guint size = CACHE_SIZE_MIN;
-
-      while (size < CACHE_SIZE_MAX && size < n_peers * 2)
-        size *= 2;
-      seqex_address_cache_clear (self);
-      self->entries = g_new0 (Entry, size);
-      self->size = size;
-    }
-
-  entry = (Entry *) self->entries + (hash_address (address) & (self->size - 1));
-  if (entry->value == NULL || !sqx_address_equal (&entry->key, address))
-    {
-      g_clear_object (&entry->value);
-      entry->key = *address;
-      entry->value = seqex_address_to_gio (address, self->mapped);
-    }
-  return g_object_ref (entry->value);
-}
-
-void
-seqex_address_cache_clear (SeqexAddressCache *self)
-{
-  for (guint i = 0; i < self->size; i++)
-    g_clear_object (&((Entry *) self->entries)[i].value);
-  g_clear_pointer (&self->entries, g_free);
-  self->size = 0;
 }

@@ -272,7 +272,7 @@ seqex_connection_get_remote_address (SeqexConnection *self)
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), NULL);
 
   if (self->remote_address == NULL && self->dialogue.address.host_size > 0)
-    self->remote_address = seqex_address_to_gio (&self->dialogue.address, FALSE);
+    self->remote_address = seqex_address_to_gio (&self->dialogue.address);
   return self->remote_address;
 }
 

@@ -29,10 +29,10 @@
 #include "core/sqx-endpoint.h"
 #include "seqex-address-private.h"
 #include "seqex-types.h"
+#include "seqex-udp-private.h"
 
 G_BEGIN_DECLS
 
-typedef struct _SeqexBatch    SeqexBatch;
 typedef struct _SeqexDialogue SeqexDialogue;
 typedef struct _SeqexDriver   SeqexDriver;
 typedef struct _SeqexMail     SeqexMail;
@@ -62,7 +62,7 @@ typedef struct
                            sqx_conn          *conn);
   /* @data is not of this protocol. */
   void     (*foreign)     (GObject           *owner,
-                           GSocketAddress    *from,
+                           const sqx_address *from,
                            const guint8      *data,
                            gsize              size);
   /* The network says that nobody is at @to. */
@@ -90,12 +90,17 @@ struct _SeqexDriver
   /* Input and output */
   GDatagramBased  *transport;  /* owned; NULL when there is none, or it failed */
   gboolean         addressed;  /* datagrams have addresses: the transport is not connected */
-  SeqexAddressCache addresses;
-  GSource         *wake;       /* attached to context, destroyed by stop */
-  GSource         *readable;   /* attached to context; NULL when nothing is read any more */
-  GSource         *writable;   /* NULL unless the transport refused something */
+  SeqexUdp         udp;        /* without a socket when the transport is none */
+  GSource         *wake;       /* attached to context, destroyed by stop … */
+  gpointer         polled;     /* … and of it: the socket; NULL: the transport is none */
+  GSource         *readable;   /* of another transport, attached to context */
+  GSource         *writable;   /* likewise, as long as waits_writable */
+  gboolean         waits_writable; /* the transport refused something */
   SeqexBatch      *batch;      /* what it refused; NULL for nothing */
-  guint64          armed;      /* the ready time of wake */
+  guint64          armed;      /* when the next wake is due */
+  int              timer;      /* a timerfd, -1 until there is need of one … */
+  gpointer         timed;      /* … how it is polled … */
+  guint64          timer_at;   /* … and when it goes off */
   guint64          retry;      /* when to offer the batch again, beside writable */
   guint64          send_errors;
   GError          *send_error; /* the last one, NULL if none followed the last success … */
@@ -171,8 +176,7 @@ void         seqex_transport_write      (SeqexDriver               *self);
 /* Forgets what the transport has refused. */
 void         seqex_transport_drop_batch (SeqexDriver               *self);
 
-/* For seqex-transport.c. */
-GSource     *seqex_driver_watch         (SeqexDriver               *self,
-                                         GIOCondition               condition);
+/* For seqex-transport.c: a wake comes when the transport has room. */
+void         seqex_driver_watch_writable (SeqexDriver              *self);
 
 G_END_DECLS

@@ -3,6 +3,7 @@
 
 #include "seqex-driver-private.h"
 
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,10 @@
 
 /* The machine slept if the clock that counts that gained this much on the one that does not. */
 #define SLEEP_LEAST (1 * SQX_SECOND)
+
+/* The loop of GLib sleeps for whole milliseconds, rounded up. What is due sooner than this gets a
+ * timer of the kernel. */
+#define PRECISE_BELOW (2 * SQX_MILLISECOND)
 
 typedef struct
 {
@@ -54,22 +59,48 @@ seqex_driver_check_thread (SeqexDriver *self,
 
 /* Sources ------------------------------------------------------------------------------- */
 
-/* The ready time is left alone when it is too early: such a wake does nothing, and comes once,
- * while every change of it wakes the context. */
+/* What waits for the transport is not due, whatever the core says. */
+static gboolean
+is_blocked (SeqexDriver *self)
+{
+  return self->waits_writable || self->retry != SQX_TIME_NEVER;
+}
+
+/* Of a timer that goes off to the microsecond. */
+static void
+set_timer (SeqexDriver *self,
+           guint64      when)
+{
+  struct itimerspec time = {
+    .it_value = { .tv_sec = when / SQX_SECOND, .tv_nsec = when % SQX_SECOND * 1000 },
+  };
+
+  if (self->timer < 0)
+    {
+      self->timer = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+      if (self->timer < 0)
+        return;
+      self->timed = g_source_add_unix_fd (self->wake, self->timer, G_IO_IN);
+    }
+  if (timerfd_settime (self->timer, TFD_TIMER_ABSTIME, &time, NULL) == 0)
+    self->timer_at = when;
+}
+
+/* The next iteration of the context asks the source when it is due. */
 static void
 arm (SeqexDriver *self,
      guint64      now)
 {
-  guint64 when = MIN (seqex_waits_next (self), self->retry);
+  guint64 when = self->core != NULL ? sqx_endpoint_next_timeout (self->core) : SQX_TIME_NEVER;
 
-  if (self->core != NULL)
-    when = MIN (when, sqx_endpoint_next_timeout (self->core));
-
-  if (self->stopped || when == self->armed || (when > self->armed && self->armed > now))
+  if (self->stopped)
     return;
-
+  if (when <= now && is_blocked (self))
+    when = SQX_TIME_NEVER;
+  when = MIN (when, MIN (seqex_waits_next (self), self->retry));
   self->armed = when;
-  g_source_set_ready_time (self->wake, when == SQX_TIME_NEVER ? -1 : (gint64) when);
+  if (when > now && when - now < PRECISE_BELOW && when != self->timer_at)
+    set_timer (self, when);
 }
 
 void
@@ -83,10 +114,7 @@ seqex_driver_mark_ready (SeqexDriver *self)
   self->ready = TRUE;
   /* Inside a dispatch of the context its sources are looked at again before it sleeps. */
   if (current == NULL || g_source_get_context (current) != self->context)
-    {
-      self->armed = 0;
-      g_source_set_ready_time (self->wake, 0);
-    }
+    g_main_context_wakeup (self->context);
 }
 
 /* Mail ---------------------------------------------------------------------------------- */
@@ -353,22 +381,30 @@ readable_cb (GDatagramBased *transport,
   return G_SOURCE_CONTINUE;
 }
 
+static void
+stop_waiting (SeqexDriver *self)
+{
+  if (self->writable != NULL)
+    g_source_destroy (self->writable);
+  g_clear_pointer (&self->writable, g_source_unref);
+  if (self->waits_writable && self->polled != NULL)
+    g_source_modify_unix_fd (self->wake, self->polled, G_IO_IN);
+  self->waits_writable = FALSE;
+}
+
 static gboolean
 writable_cb (GDatagramBased *transport,
              GIOCondition    condition,
              gpointer        user_data)
 {
-  SeqexDriver *self = user_data;
-
-  g_source_destroy (self->writable);
-  g_clear_pointer (&self->writable, g_source_unref);
-  wake (self, 0);
+  stop_waiting (user_data);
+  wake (user_data, 0);
   return G_SOURCE_REMOVE;
 }
 
-GSource *
-seqex_driver_watch (SeqexDriver  *self,
-                    GIOCondition  condition)
+static GSource *
+watch (SeqexDriver  *self,
+       GIOCondition  condition)
 {
   GSource *source = g_datagram_based_create_source (self->transport, condition, NULL);
   gboolean readable = condition == G_IO_IN;
@@ -381,11 +417,19 @@ seqex_driver_watch (SeqexDriver  *self,
   return source;
 }
 
-static gboolean
-is_pending (GSource *source)
+void
+seqex_driver_watch_writable (SeqexDriver *self)
 {
-  SeqexDriver *self = ((WakeSource *) source)->driver;
+  self->waits_writable = TRUE;
+  if (self->polled != NULL)
+    g_source_modify_unix_fd (self->wake, self->polled, G_IO_IN | G_IO_OUT);
+  else
+    self->writable = watch (self, G_IO_OUT);
+}
 
+static gboolean
+is_pending (SeqexDriver *self)
+{
   if (self->ready || g_atomic_pointer_get (&self->mail) != NULL
       || (self->news != NULL && g_atomic_int_get (&self->news->changed))
       || (self->owner != NULL && self->funcs->is_due (self->owner)))
@@ -401,8 +445,35 @@ static gboolean
 prepare_wake (GSource *source,
               int     *timeout)
 {
+  SeqexDriver *self = ((WakeSource *) source)->driver;
+  guint64 now;
+
   *timeout = -1;
-  return is_pending (source);
+  if (is_pending (self))
+    return TRUE;
+  if (self->armed == SQX_TIME_NEVER)
+    return FALSE;
+
+  now = (guint64) g_source_get_time (source);
+  if (self->armed > now)
+    *timeout = (int) MIN ((self->armed - now + 999) / 1000, G_MAXINT);
+  return self->armed <= now;
+}
+
+static GIOCondition
+query (SeqexDriver *self,
+       gpointer     tag)
+{
+  return tag != NULL ? g_source_query_unix_fd (self->wake, tag) : 0;
+}
+
+static gboolean
+check_wake (GSource *source)
+{
+  SeqexDriver *self = ((WakeSource *) source)->driver;
+
+  return query (self, self->polled) != 0 || query (self, self->timed) != 0 || is_pending (self)
+         || self->armed <= (guint64) g_source_get_time (source);
 }
 
 static gboolean
@@ -410,13 +481,23 @@ dispatch_wake (GSource     *source,
                GSourceFunc  callback,
                gpointer     user_data)
 {
-  wake (((WakeSource *) source)->driver, 0);
+  SeqexDriver *self = ((WakeSource *) source)->driver;
+  GIOCondition condition = query (self, self->polled);
+  guint64 n_expired;
+
+  /* It stays readable otherwise. */
+  if (query (self, self->timed) != 0
+      && read (self->timer, &n_expired, sizeof n_expired) == sizeof n_expired)
+    self->timer_at = SQX_TIME_NEVER;
+  if (condition & G_IO_OUT)
+    stop_waiting (self);
+  wake (self, condition & ~G_IO_OUT);
   return G_SOURCE_CONTINUE;
 }
 
 static GSourceFuncs wake_funcs = {
   .prepare  = prepare_wake,
-  .check    = is_pending,
+  .check    = check_wake,
   .dispatch = dispatch_wake,
 };
 
@@ -433,6 +514,8 @@ seqex_driver_new (void)
   self->asleep = time_asleep ();
   self->armed = SQX_TIME_NEVER;
   self->retry = SQX_TIME_NEVER;
+  self->timer = -1;
+  self->timer_at = SQX_TIME_NEVER;
   self->deadlines = g_sequence_new (NULL);
 
   self->wake = g_source_new (&wake_funcs, sizeof (WakeSource));
@@ -458,6 +541,8 @@ stop (SeqexDriver *self)
   self->stopped = TRUE;
   seqex_driver_close_transport (self);
   g_source_destroy (self->wake);
+  if (self->timer >= 0)
+    close (self->timer);
   if (self->news != NULL)
     {
       g_signal_handler_disconnect (self->news->monitor, self->news->handler_id);
@@ -472,7 +557,6 @@ finalize (SeqexDriver *self)
 {
   stop (self);
   g_source_unref (self->wake);
-  seqex_address_cache_clear (&self->addresses);
   g_clear_error (&self->send_error);
   g_sequence_free (self->deadlines);
   g_main_context_unref (self->context);
@@ -502,22 +586,25 @@ seqex_driver_set_transport (SeqexDriver    *self,
 {
   self->transport = g_object_ref (transport);
   self->addressed = addressed;
-  /* Addresses that another transport was given may be of a family that this one does not take. */
-  seqex_address_cache_clear (&self->addresses);
-  self->addresses.mapped = G_IS_SOCKET (transport)
-                           && g_socket_get_family (G_SOCKET (transport)) == G_SOCKET_FAMILY_IPV6;
-  self->readable = seqex_driver_watch (self, G_IO_IN);
+  if (!G_IS_SOCKET (transport))
+    {
+      self->readable = watch (self, G_IO_IN);
+      return;
+    }
+  seqex_udp_init (&self->udp, G_SOCKET (transport), addressed);
+  self->polled = g_source_add_unix_fd (self->wake, g_socket_get_fd (G_SOCKET (transport)), G_IO_IN);
 }
 
 void
 seqex_driver_close_transport (SeqexDriver *self)
 {
+  stop_waiting (self);
   if (self->readable != NULL)
     g_source_destroy (self->readable);
   g_clear_pointer (&self->readable, g_source_unref);
-  if (self->writable != NULL)
-    g_source_destroy (self->writable);
-  g_clear_pointer (&self->writable, g_source_unref);
+  if (self->polled != NULL)
+    g_source_remove_unix_fd (self->wake, g_steal_pointer (&self->polled));
+  seqex_udp_clear (&self->udp);
 
   seqex_transport_drop_batch (self);
   g_clear_object (&self->transport);

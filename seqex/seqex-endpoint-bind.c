@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include "seqex-refusal-private.h"
+#include "seqex-udp-private.h"
 
 /* Datagrams of others that wait to be told. */
 #define FOREIGN_MAX 64u
@@ -63,6 +64,8 @@ new_socket (GSocketAddress  *address,
   /* The address that stands for all IPv6 ones stands for all IPv4 ones, too. */
   if (socket != NULL && g_socket_get_family (socket) == G_SOCKET_FAMILY_IPV6)
     g_socket_set_option (socket, IPPROTO_IPV6, IPV6_V6ONLY, FALSE, NULL);
+  if (socket != NULL)
+    seqex_udp_enlarge (socket);
   if (socket != NULL && g_socket_bind (socket, address, FALSE, &failure))
     return g_steal_pointer (&socket);
 
@@ -352,20 +355,18 @@ free_foreign (Foreign *foreign)
 }
 
 void
-seqex_endpoint_take_foreign (SeqexEndpoint  *self,
-                             GSocketAddress *from,
-                             const guint8   *data,
-                             gsize           size)
+seqex_endpoint_take_foreign (SeqexEndpoint     *self,
+                             const sqx_address *from,
+                             const guint8      *data,
+                             gsize              size)
 {
-  sqx_address address;
   Foreign *foreign;
 
   if (self->foreign.length >= FOREIGN_MAX || !seqex_endpoint_has_handler (self, "foreign-datagram"))
     return;
 
-  seqex_address_from_gio (&address, from);
   foreign = g_new (Foreign, 1);
-  foreign->from = seqex_address_to_gio (&address, FALSE);
+  foreign->from = seqex_address_to_gio (from);
   foreign->payload = g_bytes_new (data, size);
   g_queue_push_tail (&self->foreign, foreign);
 }
@@ -449,7 +450,7 @@ seqex_endpoint_send_foreign_datagram (SeqexEndpoint   *self,
       return FALSE;
     }
 
-  to = seqex_address_to_gio (&where, self->driver->addresses.mapped);
+  to = seqex_address_to_gio (&where);
   message.address = to;
   return g_datagram_based_send_messages (self->driver->transport, &message, 1, 0, 0, NULL,
                                          error) == 1;

@@ -119,7 +119,7 @@ gboolean         seqex_endpoint_ensure_bound (SeqexEndpoint       *self,
 gboolean         seqex_endpoint_can_reach    (SeqexEndpoint       *self,
                                               const sqx_address   *address);
 void             seqex_endpoint_take_foreign (SeqexEndpoint       *self,
-                                              GSocketAddress      *from,
+                                              const sqx_address   *from,
                                               const guint8        *data,
                                               gsize                size);
 /* Tells the oldest one. */

@@ -142,7 +142,7 @@ seqex_endpoint_ask (SeqexEndpoint *self,
   attempt->question = ++self->last_question;
   g_hash_table_insert (self->questions, &attempt->question, attempt);
   fingerprint = seqex_key_format (key);
-  address = seqex_address_to_gio (where, FALSE);
+  address = seqex_address_to_gio (where);
   g_queue_push_tail (&self->asked,
                      seqex_authorization_new (self, self->driver, attempt->question, fingerprint,
                                               name, address,

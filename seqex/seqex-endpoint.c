@@ -81,10 +81,10 @@ incoming (GObject  *owner,
 }
 
 static void
-foreign (GObject        *owner,
-         GSocketAddress *from,
-         const guint8   *data,
-         gsize           size)
+foreign (GObject           *owner,
+         const sqx_address *from,
+         const guint8      *data,
+         gsize              size)
 {
   seqex_endpoint_take_foreign (SEQEX_ENDPOINT (owner), from, data, size);
 }

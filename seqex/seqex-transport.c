@@ -10,12 +10,8 @@
 #include "seqex-refusal-private.h"
 
 /* What one wake does at most, so that the context's other sources get their turn. */
-#define READ_LIMIT 64u /* datagrams */
-#define SEND_LIMIT 128u
-
-/* Datagrams in one system call, and the memory for them, which is only held while it is used. */
-#define BATCH_DATAGRAMS 32u
-#define BATCH_BYTES     65536u
+#define READ_LIMIT 64u /* buffers, each with one datagram or as many as came together */
+#define SEND_LIMIT 4u  /* batches */
 
 /* Errors of reading, one after another without a datagram in between, until the transport counts as
  * broken. An error that stays would otherwise keep the source ready for ever. */
@@ -24,29 +20,14 @@
 /* A transport that says it is writable, refuses, and says so again, is asked by the clock. */
 #define REFUSALS_MAX  4u
 #define REFUSAL_DELAY (10 * SQX_MILLISECOND)
+/* So is a device whose queue is full, which does not say when it is no more. */
+#define FULL_DELAY    (1 * SQX_MILLISECOND)
 
 /* What is tried next when the transport calls a datagram too long: half the largest, jumbo frames,
  * Ethernet with IPv4 and IPv6, what every path carries, and the least that works. */
 static const guint datagram_sizes[] = {
   32768, 16384, 8952, 4096, 1472, 1452, SQX_DATAGRAM_DEFAULT, SQX_DATAGRAM_MIN,
 };
-
-/* Datagrams that the core has given out and the transport has not taken. */
-struct _SeqexBatch
-{
-  guint           first;
-  guint           count;
-  gsize           sizes[BATCH_DATAGRAMS];
-  sqx_address     to[BATCH_DATAGRAMS];
-  GSocketAddress *addresses[BATCH_DATAGRAMS]; /* owned; NULL: the transport is connected */
-  guint8          data[]; /* one slot of max_datagram_size for each */
-};
-
-static guint
-datagrams_in_batch (gsize slot_size)
-{
-  return CLAMP (BATCH_BYTES / slot_size, 1, BATCH_DATAGRAMS);
-}
 
 /* Errors that do not go away. */
 static gboolean
@@ -107,50 +88,73 @@ read_failed (SeqexDriver *self,
 }
 
 static void
-take_datagrams (SeqexDriver     *self,
-                GInputMessage   *messages,
-                GSocketAddress **addresses,
-                guint            n)
+take_datagram (SeqexDriver       *self,
+               guint64            now,
+               const sqx_address *from,
+               guint8            *data,
+               gsize              size)
 {
-  guint64 now = seqex_driver_now ();
-  sqx_address from = { .host_size = 0 };
-
-  for (guint i = 0; i < n; i++)
-    {
-      guint8 *data = messages[i].vectors[0].buffer;
-      gsize size = messages[i].bytes_received;
-
-      /* A socket gives the same object again and again. */
-      if (self->addressed && (i == 0 || addresses[i] != addresses[i - 1]))
-        seqex_address_from_gio (&from, addresses[i]);
-      if (self->addressed && from.host_size == 0)
-        continue;
-      if (sqx_endpoint_handle_datagram (self->core, now, &from, data, size))
-        continue;
-      self->n_foreign++;
-      if (self->owner != NULL && addresses[i] != NULL)
-        self->funcs->foreign (self->owner, addresses[i], data, size);
-    }
+  if (sqx_endpoint_handle_datagram (self->core, now, from, data, size))
+    return;
+  self->n_foreign++;
+  if (self->owner != NULL && self->addressed)
+    self->funcs->foreign (self->owner, from, data, size);
 }
 
-static int
-receive (SeqexDriver     *self,
-         GInputMessage   *messages,
-         GSocketAddress **addresses,
-         guint            n_slots,
-         GError         **error)
+static void
+take_buffer (SeqexDriver *self,
+             guint64      now,
+             SeqexInbox  *inbox,
+             guint        i)
 {
+  const sqx_address nowhere = { .host_size = 0 };
+  const sqx_address *from = self->addressed ? &inbox->from[i] : &nowhere;
+  gsize size = inbox->sizes[i], at = 0;
+
+  if (self->addressed && from->host_size == 0)
+    return;
+
+  /* Not even one that is empty is left out. */
+  do
+    {
+      gsize part = MIN (size - at, inbox->segments[i]);
+
+      take_datagram (self, now, from, inbox->data[i] + at, part);
+      at += part;
+    }
+  while (at < size);
+}
+
+/* For transports that are no sockets. */
+static guint
+receive_messages (SeqexDriver *self,
+                  SeqexInbox  *inbox,
+                  GError     **error)
+{
+  GInputVector vectors[SEQEX_INBOX_BUFFERS];
+  GInputMessage messages[SEQEX_INBOX_BUFFERS] = { 0 };
+  GSocketAddress *addresses[SEQEX_INBOX_BUFFERS] = { NULL };
   int n;
 
-  for (guint i = 0; i < n_slots; i++)
+  for (guint i = 0; i < SEQEX_INBOX_BUFFERS; i++)
     {
-      addresses[i] = NULL;
+      vectors[i] = (GInputVector) { inbox->data[i], SEQEX_INBOX_BUFFER_SIZE };
+      messages[i].vectors = &vectors[i];
+      messages[i].num_vectors = 1;
       messages[i].address = self->addressed ? &addresses[i] : NULL;
     }
-  n = g_datagram_based_receive_messages (self->transport, messages, n_slots, 0, 0, NULL, error);
+  n = g_datagram_based_receive_messages (self->transport, messages, SEQEX_INBOX_BUFFERS, 0, 0, NULL,
+                                         error);
   if (n == 0)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "It was closed");
-  return n;
+  for (int i = 0; i < n; i++)
+    {
+      inbox->sizes[i] = inbox->segments[i] = messages[i].bytes_received;
+      if (self->addressed)
+        seqex_address_from_gio (&inbox->from[i], addresses[i]);
+      g_clear_object (&addresses[i]);
+    }
+  return (guint) MAX (n, 0);
 }
 
 /* What became of datagrams that were sent. */
@@ -174,44 +178,32 @@ void
 seqex_transport_read (SeqexDriver  *self,
                       GIOCondition  condition)
 {
-  /* One byte more, so that the core sees what is too long. */
-  gsize slot_size = self->max_datagram_size + 1;
-  guint n_slots = datagrams_in_batch (slot_size);
-  g_autofree guint8 *data = g_malloc (n_slots * slot_size);
-  GInputVector vectors[BATCH_DATAGRAMS];
-  GInputMessage messages[BATCH_DATAGRAMS] = { 0 };
-  GSocketAddress *addresses[BATCH_DATAGRAMS];
-  guint n_read = 0;
+  SeqexInbox *inbox = seqex_inbox_get ();
+  guint n_read = 0, n;
 
-  if ((condition & G_IO_ERR) && self->addressed && G_IS_SOCKET (self->transport))
+  if ((condition & G_IO_ERR) && self->addressed && self->udp.socket != NULL)
     read_refusals (self);
 
-  for (guint i = 0; i < n_slots; i++)
-    {
-      vectors[i].buffer = data + i * slot_size;
-      vectors[i].size = slot_size;
-      messages[i].vectors = &vectors[i];
-      messages[i].num_vectors = 1;
-    }
-
-  while (n_read < READ_LIMIT && self->transport != NULL)
+  do
     {
       g_autoptr (GError) error = NULL;
-      int n = receive (self, messages, addresses, n_slots, &error);
+      guint64 now;
 
+      n = self->udp.socket != NULL ? seqex_udp_receive (&self->udp, &error)
+                                   : receive_messages (self, inbox, &error);
       if (error != NULL)
         {
           read_failed (self, error);
           return;
         }
-      take_datagrams (self, messages, addresses, n);
-      for (int i = 0; i < n; i++)
-        g_clear_object (&addresses[i]);
-      self->read_errors = 0;
+      now = seqex_driver_now ();
+      for (guint i = 0; i < n; i++)
+        take_buffer (self, now, inbox, i);
+      if (n > 0)
+        self->read_errors = 0;
       n_read += n;
-      if ((guint) n < n_slots)
-        return;
     }
+  while (n == SEQEX_INBOX_BUFFERS && n_read < READ_LIMIT && self->transport != NULL);
 }
 
 /* Writing ------------------------------------------------------------------------------- */
@@ -229,105 +221,140 @@ shrink_datagrams (SeqexDriver *self,
       }
 }
 
-static void
-drop_addresses (SeqexBatch *batch)
-{
-  for (guint i = 0; i < batch->count; i++)
-    g_clear_object (&batch->addresses[i]);
-}
-
 void
 seqex_transport_drop_batch (SeqexDriver *self)
 {
   if (self->batch != NULL)
-    drop_addresses (self->batch);
-  g_clear_pointer (&self->batch, g_free);
+    seqex_batch_give (g_steal_pointer (&self->batch));
 }
 
-/* A datagram is not going to be sent: too long for the route, forbidden, no memory … It is lost,
- * and the core deals with that. */
+/* Datagrams are not going to be sent: too long for the route, forbidden … They are lost, and the
+ * core deals with that. */
 static void
-lose_datagram (SeqexDriver *self,
-               GError      *error)
+lose_datagrams (SeqexDriver *self,
+                GError      *error)
 {
   SeqexBatch *batch = self->batch;
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE))
-    shrink_datagrams (self, batch->sizes[batch->first]);
-  self->send_errors++;
+    shrink_datagrams (self, seqex_batch_size (batch, batch->first));
+  self->send_errors += batch->offered;
   g_clear_error (&self->send_error);
   self->send_error = error;
   self->send_error_to = batch->to[batch->first];
-  batch->first++;
+  batch->first += batch->offered;
+}
+
+/* For transports that are no sockets. */
+static SeqexSent
+send_messages (SeqexDriver *self,
+               SeqexBatch  *batch,
+               GError     **error)
+{
+  GSocketAddress *addresses[SEQEX_BATCH_DATAGRAMS] = { NULL };
+  GOutputVector vectors[SEQEX_BATCH_DATAGRAMS];
+  GOutputMessage messages[SEQEX_BATCH_DATAGRAMS] = { 0 };
+  guint n_left = batch->count - batch->first;
+  int n;
+
+  for (guint i = 0, j = batch->first; i < n_left; i++, j++)
+    {
+      if (self->addressed && batch->to[j].host_size > 0)
+        addresses[i] = seqex_address_to_gio (&batch->to[j]);
+      vectors[i] = (GOutputVector) { batch->data + batch->at[j], seqex_batch_size (batch, j) };
+      messages[i].address = addresses[i];
+      messages[i].vectors = &vectors[i];
+      messages[i].num_vectors = 1;
+    }
+  batch->offered = 1;
+  n = g_datagram_based_send_messages (self->transport, messages, n_left, 0, 0, NULL, error);
+  for (guint i = 0; i < n_left; i++)
+    g_clear_object (&addresses[i]);
+
+  if (n > 0)
+    {
+      batch->first += (guint) n;
+      return SEQEX_SENT_SOME;
+    }
+  if (n == 0 || g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    {
+      g_clear_error (error);
+      return SEQEX_SENT_WAIT;
+    }
+  return SEQEX_SENT_FAILED;
 }
 
 /* Waits for the transport to take what it has refused. */
 static void
-wait_writable (SeqexDriver *self)
+wait_for_room (SeqexDriver *self,
+               gboolean     full)
 {
-  if (++self->refusals <= REFUSALS_MAX)
-    self->writable = seqex_driver_watch (self, G_IO_OUT);
-  else
+  if (++self->refusals > REFUSALS_MAX)
     self->retry = seqex_driver_now () + REFUSAL_DELAY;
+  else if (full)
+    self->retry = seqex_driver_now () + FULL_DELAY;
+  else
+    seqex_driver_watch_writable (self);
+}
+
+/* FALSE: that was all for now. */
+static gboolean
+send_failed (SeqexDriver *self,
+             GError      *error,
+             gboolean    *tried_again)
+{
+  SeqexBatch *batch = self->batch;
+
+  SEQEX_NOTE (TRANSPORT, "%p: cannot send %zu bytes: %s", self,
+              seqex_batch_size (batch, batch->first), error->message);
+  if (is_final (error))
+    {
+      lose_transport (self, error);
+      g_error_free (error);
+      return FALSE;
+    }
+  /* This is how a socket tells what became of an earlier datagram. */
+  if (is_unreachable (error) && !*tried_again)
+    {
+      if (!self->addressed)
+        tell_unreachable (self, &batch->to[batch->first], error);
+      g_error_free (error);
+      *tried_again = TRUE;
+      return TRUE;
+    }
+  if (is_unreachable (error))
+    tell_unreachable (self, &batch->to[batch->first], error);
+
+  lose_datagrams (self, error);
+  *tried_again = FALSE;
+  return TRUE;
 }
 
 static gboolean
 offer_batch (SeqexDriver *self)
 {
-  SeqexBatch *batch = self->batch;
-  GOutputVector vectors[BATCH_DATAGRAMS];
-  GOutputMessage messages[BATCH_DATAGRAMS] = { 0 };
   gboolean tried_again = FALSE;
 
-  for (guint i = batch->first; i < batch->count; i++)
+  while (self->batch->first < self->batch->count)
     {
-      vectors[i].buffer = batch->data + i * self->max_datagram_size;
-      vectors[i].size = batch->sizes[i];
-      messages[i].address = batch->addresses[i];
-      messages[i].vectors = &vectors[i];
-      messages[i].num_vectors = 1;
-    }
+      guint before = self->batch->first;
+      GError *error = NULL;
+      SeqexSent sent = self->udp.socket != NULL ? seqex_udp_send (&self->udp, self->batch, &error)
+                                                : send_messages (self, self->batch, &error);
 
-  while (batch->first < batch->count)
-    {
-      g_autoptr (GError) error = NULL;
-      int n = g_datagram_based_send_messages (self->transport, messages + batch->first,
-                                              batch->count - batch->first, 0, 0, NULL, &error);
-
-      if (n > 0)
+      if (self->batch->first > before)
         {
-          batch->first += n;
           g_clear_error (&self->send_error);
           self->refusals = 0;
           tried_again = FALSE;
-          continue;
         }
-      if (n == 0 || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+      if (sent == SEQEX_SENT_FAILED && !send_failed (self, error, &tried_again))
+        return FALSE;
+      if (sent == SEQEX_SENT_WAIT || sent == SEQEX_SENT_FULL)
         {
-          wait_writable (self);
+          wait_for_room (self, sent == SEQEX_SENT_FULL);
           return FALSE;
         }
-
-      SEQEX_NOTE (TRANSPORT, "%p: cannot send %zu bytes: %s", self, batch->sizes[batch->first],
-                  error->message);
-      if (is_final (error))
-        {
-          lose_transport (self, error);
-          return FALSE;
-        }
-      /* This is how a socket tells what became of an earlier datagram. */
-      if (is_unreachable (error) && !tried_again)
-        {
-          if (!self->addressed)
-            tell_unreachable (self, &batch->to[batch->first], error);
-          tried_again = TRUE;
-          continue;
-        }
-      if (is_unreachable (error))
-        tell_unreachable (self, &batch->to[batch->first], error);
-
-      lose_datagram (self, g_steal_pointer (&error));
-      tried_again = FALSE;
     }
   return TRUE;
 }
@@ -335,31 +362,22 @@ offer_batch (SeqexDriver *self)
 static gboolean
 fill_batch (SeqexDriver *self)
 {
-  guint n_slots = datagrams_in_batch (self->max_datagram_size);
   SeqexBatch *batch = self->batch;
   guint64 now = seqex_driver_now ();
+  gsize size = 0;
 
-  if (batch == NULL)
+  batch->first = batch->count = batch->alone = 0;
+  /* As much as may go out in one buffer, if the next one is like the last. */
+  while (batch->count < SEQEX_BATCH_DATAGRAMS
+         && batch->at[batch->count] + size <= SEQEX_BATCH_BYTES)
     {
-      self->batch = batch = g_malloc (sizeof *batch + n_slots * self->max_datagram_size);
-      batch->count = 0;
-    }
+      guint32 at = batch->at[batch->count];
 
-  drop_addresses (batch);
-  batch->first = 0;
-  for (batch->count = 0; batch->count < n_slots; batch->count++)
-    {
-      guint8 *slot = batch->data + batch->count * self->max_datagram_size;
-      sqx_address *to = &batch->to[batch->count];
-      gsize size = sqx_endpoint_poll_transmit (self->core, now, to, slot, self->datagram_size);
-
+      size = sqx_endpoint_poll_transmit (self->core, now, &batch->to[batch->count],
+                                         batch->data + at, self->datagram_size);
       if (size == 0)
         break;
-      batch->sizes[batch->count] = size;
-      batch->addresses[batch->count] = NULL;
-      if (self->addressed && to->host_size > 0)
-        batch->addresses[batch->count] =
-          seqex_address_cache_get (&self->addresses, to, sqx_endpoint_n_connections (self->core));
+      batch->at[++batch->count] = at + (guint32) size;
     }
   return batch->count > 0;
 }
@@ -367,23 +385,24 @@ fill_batch (SeqexDriver *self)
 void
 seqex_transport_write (SeqexDriver *self)
 {
-  guint n_sent = 0;
+  guint n_batches = 0;
 
-  if (self->writable != NULL || self->retry != SQX_TIME_NEVER)
+  if (self->waits_writable || self->retry != SQX_TIME_NEVER || self->core == NULL)
     return;
+  if (self->batch == NULL)
+    self->batch = seqex_batch_take ();
 
   while (self->core != NULL)
     {
-      if (self->batch == NULL || self->batch->first == self->batch->count)
+      if (self->batch->first == self->batch->count)
         {
-          if (n_sent >= SEND_LIMIT)
+          if (n_batches++ == SEND_LIMIT)
             {
               self->ready = TRUE;
               break;
             }
           if (!fill_batch (self))
             break;
-          n_sent += self->batch->count;
         }
       /* Without a transport everything is lost, but the core ends in good order. */
       if (self->transport == NULL)
