@@ -294,7 +294,11 @@ sqx_conn_send_datagram (sqx_conn          *conn,
   sqx_result result = usable (conn, SQX_STATE_RECONNECTING);
 
   if (result == SQX_OK && payload->size > sqx_conn_max_datagram_payload (conn))
-    result = SQX_ERR_TOO_LARGE;
+    {
+      /* The path may carry it, so it is asked. */
+      conn->link.pmtu.full = SQX_PMTU_FULL;
+      result = SQX_ERR_TOO_LARGE;
+    }
   if (result == SQX_OK)
     result = sqx_datagrams_submit (&conn->datagrams, &conn->config, payload);
   sqx_conn_update_timers (conn, now);

@@ -383,6 +383,18 @@ sqx_endpoint_handle_unreachable (sqx_endpoint      *endpoint,
 }
 
 void
+sqx_endpoint_handle_too_large (sqx_endpoint      *endpoint,
+                               uint64_t           now,
+                               const sqx_address *to,
+                               size_t             size)
+{
+  sqx_conn *conn = NULL;
+
+  while ((conn = sqx_endpoint_find_address (endpoint, to, conn)) != NULL)
+    sqx_conn_handle_too_large (conn, now, size);
+}
+
+void
 sqx_endpoint_handle_network_changed (sqx_endpoint *endpoint,
                                      uint64_t      now)
 {

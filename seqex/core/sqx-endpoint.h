@@ -96,6 +96,10 @@ bool sqx_endpoint_handle_datagram    (sqx_endpoint *endpoint, uint64_t now, cons
 void sqx_endpoint_handle_timeout     (sqx_endpoint *endpoint, uint64_t now);
 /* The network said that nobody listens at @to: see sqx_conn_handle_unreachable(). */
 void sqx_endpoint_handle_unreachable (sqx_endpoint *endpoint, uint64_t now, const sqx_address *to);
+/* The transport refused a datagram of @size to @to as too large for the path: it, and all that were
+ * as large, go again in smaller ones. */
+void sqx_endpoint_handle_too_large   (sqx_endpoint *endpoint, uint64_t now, const sqx_address *to,
+                                      size_t size);
 /* The machine's addresses or routes changed, or it slept: asks every peer of a connection with
  * something open at once, and dials again where a connection is reconnecting. */
 void sqx_endpoint_handle_network_changed (sqx_endpoint *endpoint, uint64_t now);

@@ -104,6 +104,8 @@ take_link (sqx_conn            *conn,
                                                      : handshake->hello.generation,
                                 secure->generation + UINT32_MAX);
   sqx_path_init (&secure->path, from);
+  /* The handshake has shown that datagrams of this size arrive. */
+  conn->link.pmtu.floor = SQX_DATAGRAM_DEFAULT;
 }
 
 sqx_result

@@ -30,6 +30,14 @@
 #define SQX_DATAGRAM_MAX        65507u /* largest UDP payload over IPv4 */
 #define SQX_DATAGRAM_QUEUE      64u    /* unconfirmed datagrams waiting, each way */
 
+/* Path MTU (RFC 8899) ----------------------------------------------------------------- */
+
+#define SQX_PMTU_FULL           3u     /* full datagrams sent before each probe */
+#define SQX_PMTU_TRIES          3u     /* MAX_PROBES */
+#define SQX_PMTU_LOSSES         3u     /* large datagrams in a row that make a black hole */
+#define SQX_PMTU_GRANULARITY    64u    /* the search ends when less than this part is to be won */
+#define SQX_PMTU_RAISE          (600 * SQX_SECOND) /* PMTU_RAISE_TIMER */
+
 /* Handshake and keys ------------------------------------------------------------------ */
 
 #define SQX_NOISE_PAYLOAD_MAX   1024u  /* of one handshake message; HELLO or CLOSE fits */

@@ -15,6 +15,8 @@ record_acked (void             *user_data,
       link->hello_acked = true;
       link->hello_due = false;
     }
+  else if (record->kind == SQX_RECORD_PROBE)
+    sqx_pmtu_probe_acked (&link->pmtu, (uint32_t) record->number, record->length);
   else if (record->kind != SQX_RECORD_READY)
     sqx_session_acked (link->session, now, record);
 }
@@ -31,11 +33,27 @@ record_lost (void             *user_data,
     link->hello_due = !link->hello_acked;
   else if (record->kind == SQX_RECORD_READY)
     link->ready_due = true;
+  else if (record->kind == SQX_RECORD_PROBE)
+    sqx_pmtu_probe_lost (&link->pmtu, (uint32_t) record->number);
   else
     sqx_session_lost (link->session, record);
 }
 
-static const sqx_recovery_listener listener = { record_acked, record_lost };
+static void
+packet_settled (void                  *user_data,
+                const sqx_sent_packet *packet,
+                bool                   acked)
+{
+  sqx_link *link = user_data;
+  sqx_pmtu *pmtu = &link->pmtu;
+
+  if (!acked)
+    sqx_pmtu_packet_lost (pmtu, packet->size, packet->time);
+  else if (pmtu->lost > 0 || packet->size == pmtu->size)
+    sqx_pmtu_packet_acked (pmtu, packet->size, packet->time, sqx_recovery_pto (&link->recovery));
+}
+
+static const sqx_recovery_listener listener = { record_acked, record_lost, packet_settled };
 
 static uint32_t
 draw (const sqx_config *config)
@@ -63,10 +81,11 @@ sqx_link_init (sqx_link         *link,
 {
   memset (link, 0, sizeof *link);
   link->session = session;
-  link->datagram = SQX_MIN (config->max_datagram_size, SQX_DATAGRAM_DEFAULT);
+  sqx_pmtu_init (&link->pmtu, SQX_DATAGRAM_MIN,
+                 SQX_MIN (config->max_datagram_size, SQX_DATAGRAM_DEFAULT));
   sqx_acks_init (&link->acks, config->ack_delay);
   sqx_recovery_init (&link->recovery, &listener, link, config->controller, first_number,
-                     config->max_datagram_size, draw (config));
+                     link->pmtu.size, draw (config));
   draw_skip (link, config);
 }
 
@@ -77,6 +96,14 @@ sqx_link_clear (sqx_link *link)
   sqx_recovery_clear (&link->recovery);
 }
 
+/* The windows are counted in datagrams. */
+static void
+size_changed (sqx_link *link)
+{
+  if (link->recovery.cc.datagram != link->pmtu.size)
+    sqx_recovery_set_datagram (&link->recovery, link->pmtu.size);
+}
+
 void
 sqx_link_peer_known (sqx_link         *link,
                      const sqx_config *config,
@@ -84,7 +111,26 @@ sqx_link_peer_known (sqx_link         *link,
                      uint64_t          datagram)
 {
   link->recovery.peer_ack_delay = ack_delay;
-  link->datagram = (size_t) SQX_MIN (config->max_datagram_size, datagram);
+  sqx_pmtu_set_limit (&link->pmtu, (uint32_t) SQX_MIN (config->max_datagram_size, datagram));
+  size_changed (link);
+}
+
+void
+sqx_link_too_large (sqx_link *link,
+                    uint64_t  now,
+                    uint32_t  size)
+{
+  if (!sqx_pmtu_too_large (&link->pmtu, size))
+    return;
+  sqx_recovery_lose_larger (&link->recovery, now, size);
+  size_changed (link);
+}
+
+void
+sqx_link_new_path (sqx_link *link)
+{
+  sqx_pmtu_new_path (&link->pmtu);
+  size_changed (link);
 }
 
 sqx_result
@@ -102,13 +148,14 @@ sqx_link_handle_ack (sqx_link      *link,
     own.largest += (next - 1 - own.largest) & ~(uint64_t) UINT32_MAX;
   result = sqx_recovery_on_ack (&link->recovery, now, &own);
   link->rtt = link->recovery.rtt.sampled ? link->recovery.rtt.smoothed : 0;
+  size_changed (link);
   return result;
 }
 
 bool
 sqx_link_may_send (const sqx_link *link)
 {
-  return sqx_recovery_room (&link->recovery) >= link->datagram;
+  return sqx_recovery_room (&link->recovery) >= link->pmtu.size;
 }
 
 bool
@@ -160,5 +207,6 @@ sqx_link_sent (sqx_link         *link,
 {
   sqx_recovery_on_sent (&link->recovery, now, packet->writer.size, packet->eliciting, limited,
                         packet->records, packet->count);
+  link->pmtu.full += packet->eliciting && !limited;
   link->skip_in -= link->skip_in > 0;
 }

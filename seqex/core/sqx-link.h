@@ -7,6 +7,7 @@
 
 #include "sqx-acks.h"
 #include "sqx-packet.h"
+#include "sqx-pmtu.h"
 #include "sqx-recovery.h"
 #include "sqx-session.h"
 
@@ -16,8 +17,8 @@ typedef struct
   sqx_acks      acks;
   sqx_recovery  recovery;
   uint64_t      rtt;         /* smoothed, 0 before the first sample: what the session looks at */
-  size_t        datagram;    /* datagrams are at most this large; until HELLO tells how large
-                              * ones the peer takes, no larger than any path carries */
+  sqx_pmtu      pmtu;        /* how large datagrams are; until HELLO tells what the peer takes,
+                              * no larger than any path carries */
   bool          hello_due;   /* HELLO must go out now */
   bool          hello_acked; /* the peer has it */
   bool          ready_due;   /* READY must go out now */
@@ -34,6 +35,10 @@ void sqx_link_peer_known (sqx_link *link, const sqx_config *config, uint64_t ack
                           uint64_t datagram);
 /* PROTOCOL: acknowledges what was not sent. */
 sqx_result sqx_link_handle_ack (sqx_link *link, uint64_t now, const sqx_ack *ack);
+/* The transport refused a datagram of @size. */
+void sqx_link_too_large (sqx_link *link, uint64_t now, uint32_t size);
+/* Another path may carry other sizes. */
+void sqx_link_new_path  (sqx_link *link);
 
 /* Whether packets that the peer acknowledges may go out now. */
 bool sqx_link_may_send (const sqx_link *link);

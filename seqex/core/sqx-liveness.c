@@ -148,7 +148,7 @@ sqx_conn_handle_timeout (sqx_conn *conn,
           sqx_recovery_on_timeout (&conn->link.recovery, now);
           /* Nobody answered yet: perhaps the peer takes small datagrams only. */
           if (!conn->peer_known && conn->secure == NULL)
-            conn->link.datagram = SQX_DATAGRAM_MIN;
+            (void) sqx_pmtu_too_large (&conn->link.pmtu, SQX_DATAGRAM_DEFAULT);
           /* What was given up as lost leaves nothing in flight that asks after the peer. */
           update_keepalive (conn);
         }
@@ -165,6 +165,17 @@ sqx_conn_handle_timeout (sqx_conn *conn,
 
   /* What else is due shows itself when the next packet is built. */
   sqx_conn_update_timers (conn, now);
+}
+
+void
+sqx_conn_handle_too_large (sqx_conn *conn,
+                           uint64_t  now,
+                           size_t    size)
+{
+  if (sqx_conn_is_over (conn) || size > SQX_DATAGRAM_MAX)
+    return;
+  sqx_link_too_large (&conn->link, now, (uint32_t) size);
+  sqx_conn_settle (conn, now);
 }
 
 void

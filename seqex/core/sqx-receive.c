@@ -37,9 +37,6 @@ sqx_conn_learn_peer (sqx_conn        *conn,
   conn->peer_idle = hello->idle_timeout > 0 ? hello->idle_timeout : SQX_TIME_NEVER;
   memcpy (conn->peer_application_id, hello->application_id, sizeof hello->application_id);
   sqx_link_peer_known (&conn->link, &conn->config, hello->ack_delay, hello->max_datagram_size);
-  conn->counters.datagram_too_large +=
-    sqx_datagrams_drop_larger (&conn->datagrams, &conn->config,
-                               conn->link.datagram - sqx_conn_overhead (conn) - 1);
   if (!resumed)
     sqx_session_peer_known (&conn->session, hello->max_message_size, hello->byte_credit,
                             hello->exchange_credit, hello->max_channels);
@@ -144,16 +141,18 @@ handle_response (sqx_conn        *conn,
                  uint64_t         now,
                  const sqx_frame *frame)
 {
-  sqx_recovery *recovery = &conn->link.recovery;
   uint64_t rtt;
   sqx_path_change change = sqx_path_proven (&conn->secure->path, now, frame->challenge.token, &rtt);
 
   if (change == SQX_PATH_SAME)
     return;
   /* What went to the old address since the peer left did not arrive. */
-  sqx_recovery_lose_all (recovery, now);
+  sqx_recovery_lose_all (&conn->link.recovery, now);
   if (change == SQX_PATH_HOST)
-    sqx_recovery_new_path (recovery, now, rtt);
+    {
+      sqx_link_new_path (&conn->link);
+      sqx_recovery_new_path (&conn->link.recovery, now, rtt);
+    }
   sqx_events_push (&conn->events, &conn->moved_event, SQX_EVENT_MOVED);
 }
 

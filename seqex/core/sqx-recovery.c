@@ -345,6 +345,8 @@ report_acked (sqx_recovery *recovery,
           packet->limited |= number < recovery->limited_below;
           acked (&recovery->cc, now, number, packet);
         }
+      if (packet->eliciting && recovery->listener->settled != NULL)
+        recovery->listener->settled (recovery->user_data, packet, true);
       for (size_t i = 0; i < packet->records; i++)
         recovery->listener->acked (recovery->user_data, now,
                                    sqx_sent_record (&recovery->sent, packet, i));
@@ -374,6 +376,8 @@ report_lost (sqx_recovery *recovery,
 
       number = packet->mark;
       packet->mark = now;
+      if (packet->eliciting && recovery->listener->settled != NULL)
+        recovery->listener->settled (recovery->user_data, packet, false);
       call_lost (recovery, now, packet);
     }
 }
@@ -599,22 +603,38 @@ sqx_recovery_on_timeout (sqx_recovery *recovery,
 }
 
 void
-sqx_recovery_lose_all (sqx_recovery *recovery,
-                       uint64_t      now)
+sqx_recovery_lose_larger (sqx_recovery *recovery,
+                          uint64_t      now,
+                          size_t        size)
 {
   uint64_t number = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
   sqx_sent_packet *packet;
 
   for (; (packet = sqx_sent_get (&recovery->sent, number)) != NULL; number++)
-    if (packet->state == SQX_SENT_OUTSTANDING)
+    if (packet->state == SQX_SENT_OUTSTANDING && packet->size >= size)
       {
         drop (recovery, number, packet, now);
         call_lost (recovery, now, packet);
       }
-  recovery->settled_below = number;
+}
+
+void
+sqx_recovery_lose_all (sqx_recovery *recovery,
+                       uint64_t      now)
+{
+  sqx_recovery_lose_larger (recovery, now, 0);
+  recovery->settled_below = recovery->sent.next_number;
   recovery->loss_time = SQX_TIME_NEVER;
   recovery->pto_count = 0;
   recovery->probes = 0;
+}
+
+void
+sqx_recovery_set_datagram (sqx_recovery *recovery,
+                           uint64_t      datagram)
+{
+  recovery->cc.datagram = datagram;
+  sqx_cc_set_floor (&recovery->cc, recovery->rtt.sampled ? SQX_MAX (recovery->rtt.min, 1) : 0);
 }
 
 void

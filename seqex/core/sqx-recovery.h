@@ -26,6 +26,8 @@ typedef struct
 {
   void (*acked) (void *user_data, uint64_t now, const sqx_record *record);
   void (*lost)  (void *user_data, uint64_t now, const sqx_record *record);
+  /* An ack-eliciting packet was acknowledged, or lost. NULL: nobody cares. */
+  void (*settled) (void *user_data, const sqx_sent_packet *packet, bool acked);
 } sqx_recovery_listener;
 
 typedef struct
@@ -95,6 +97,10 @@ uint64_t sqx_recovery_pto (const sqx_recovery *recovery);
 /* Declares everything lost that is not acknowledged, so that it is sent again: the way on which it
  * went is gone. What is acknowledged after all counts as spurious. */
 void     sqx_recovery_lose_all (sqx_recovery *recovery, uint64_t now);
+/* The same of packets of at least @size bytes: they did not get as far as the network. */
+void     sqx_recovery_lose_larger (sqx_recovery *recovery, uint64_t now, size_t size);
+/* From now on datagrams are at most so large. */
+void     sqx_recovery_set_datagram (sqx_recovery *recovery, uint64_t datagram);
 /* Starts anew on another path (RFC 9002 sections 5.1 and 7: congestion window, round-trip time),
  * with the sample @rtt that proved it (SQX_TIME_NEVER: none). */
 void     sqx_recovery_new_path (sqx_recovery *recovery, uint64_t now, uint64_t rtt);

@@ -250,6 +250,8 @@ sqx_conn_handle_network_changed (sqx_conn *conn,
 
   if (sqx_conn_is_over (conn))
     return;
+  if (conn->peer_known)
+    sqx_link_new_path (&conn->link);
   if (secure != NULL && secure->reconnecting)
     {
       secure->dial.attempts = 0;

@@ -14,6 +14,7 @@ typedef enum
   SQX_RECORD_ACK,      /* number: the largest that was acknowledged */
   SQX_RECORD_HELLO,
   SQX_RECORD_PING,     /* also CHALLENGE and RESPONSE: nothing is sent again */
+  SQX_RECORD_PROBE,    /* of the path's MTU; number: serial, length: size */
   SQX_RECORD_READY,
   SQX_RECORD_RECEIVED,
   SQX_RECORD_CREDIT,   /* number: which CREDIT, counted by the sender */

@@ -52,13 +52,13 @@ static size_t
 payload_room (const sqx_conn *conn,
               size_t          capacity)
 {
-  return SQX_MIN (capacity, conn->link.datagram) - sqx_conn_overhead (conn) - hello_size (conn) - 1;
+  return SQX_MIN (capacity, conn->link.pmtu.size) - sqx_conn_overhead (conn) - hello_size (conn) - 1;
 }
 
 size_t
 sqx_conn_max_datagram_payload (const sqx_conn *conn)
 {
-  return payload_room (conn, conn->link.datagram);
+  return payload_room (conn, conn->link.pmtu.size);
 }
 
 /* Packets ------------------------------------------------------------------------------ */
@@ -103,15 +103,13 @@ begin_data (sqx_conn   *conn,
   sqx_write_data (&packet->writer, &header);
 }
 
-/* Of at most @capacity bytes, header and tag included. */
+/* Of at most @size bytes, header and tag included. */
 static void
 begin_packet (sqx_conn   *conn,
               sqx_packet *packet,
               uint8_t    *buffer,
-              size_t      capacity)
+              size_t      size)
 {
-  size_t size = SQX_MIN (capacity, conn->link.datagram);
-
   if (conn->secure != NULL)
     begin_data (conn, packet, buffer, size);
   else
@@ -171,7 +169,7 @@ transmit_hint (sqx_conn *conn,
   conn->plain.hint_for = 0;
   if (!sqx_link_prepare (&conn->link, &conn->config))
     return 0;
-  begin_plain (conn, &packet, buffer, SQX_MIN (capacity, conn->link.datagram),
+  begin_plain (conn, &packet, buffer, SQX_MIN (capacity, conn->link.pmtu.size),
                conn->plain.hint_from, destination);
   pack_hello (conn, &packet);
   return end_packet (conn, now, &packet, true);
@@ -192,7 +190,7 @@ transmit_close (sqx_conn *conn,
     return 0;
   conn->closing.due = false;
   conn->closing.told = true;
-  begin_packet (conn, &packet, buffer, capacity);
+  begin_packet (conn, &packet, buffer, SQX_MIN (capacity, conn->link.pmtu.size));
   if (needs_hello (conn))
     pack_hello (conn, &packet);
   /* The code alone fits always. */
@@ -208,6 +206,19 @@ datagrams_due (const sqx_conn *conn,
   size_t next = sqx_datagrams_next_size (&conn->datagrams);
 
   return next != SIZE_MAX && next <= payload_room (conn, capacity);
+}
+
+/* What neither the peer nor the path nor the transport take would hold up all others. */
+static void
+drop_too_large (sqx_conn *conn,
+                size_t    capacity)
+{
+  size_t next = sqx_datagrams_next_size (&conn->datagrams);
+  size_t room = SQX_MIN (capacity, conn->link.pmtu.size) - sqx_conn_overhead (conn) - 1;
+
+  if (next != SIZE_MAX && next > room)
+    conn->counters.datagram_too_large +=
+      sqx_datagrams_drop_larger (&conn->datagrams, &conn->config, room);
 }
 
 /* A message that is too large to be begun early waits for the peer's HELLO, which only comes as an
@@ -257,6 +268,18 @@ pack_eliciting (sqx_conn   *conn,
       }
 }
 
+/* What asks after a silent peer for the second time is small: perhaps the path does not carry large
+ * ones any more. */
+static size_t
+packet_size (const sqx_link *link,
+             size_t          capacity)
+{
+  bool asks_again = link->recovery.probes > 0 && link->recovery.pto_count > 1;
+
+  return SQX_MIN (capacity, asks_again ? SQX_MIN (SQX_DATAGRAM_DEFAULT, link->pmtu.size)
+                                       : link->pmtu.size);
+}
+
 static size_t
 transmit_packet (sqx_conn *conn,
                  uint64_t  now,
@@ -267,11 +290,8 @@ transmit_packet (sqx_conn *conn,
   sqx_packet packet;
   bool may_send;
 
-  /* What the transport cannot carry would hold up all others. */
-  if (capacity < link->datagram)
-    conn->counters.datagram_too_large +=
-      sqx_datagrams_drop_larger (&conn->datagrams, &conn->config,
-                                 capacity - sqx_conn_overhead (conn) - 1);
+  drop_too_large (conn, capacity);
+  capacity = packet_size (link, capacity);
   may_send = sqx_link_may_send (link) && eliciting_due (conn, now, capacity);
 
   if (!may_send && !sqx_acks_due (&link->acks, now))
@@ -306,6 +326,66 @@ transmit_packet (sqx_conn *conn,
   return end_packet (conn, now, &packet, !eliciting_due (conn, now, capacity));
 }
 
+/* A packet of PADDING up to its capacity: what is asked is about the path. */
+static void
+pad_packet (sqx_packet *packet)
+{
+  /* PADDING is zeros. */
+  memset (packet->writer.data + packet->writer.size, 0, sqx_writer_room (&packet->writer));
+  packet->writer.size = packet->writer.capacity;
+}
+
+/* Whether larger datagrams may be tried now: when nothing else is doubtful. */
+static bool
+may_search (const sqx_conn *conn)
+{
+  const sqx_secure *secure = conn->secure;
+
+  return sqx_pmtu_wants_probe (&conn->link.pmtu) && conn->peer_known && !needs_hello (conn) &&
+         (secure == NULL || (secure->proven && !secure->path.validating)) &&
+         conn->link.recovery.pto_count == 0 && sqx_link_may_send (&conn->link);
+}
+
+/* A larger datagram than all before, to see whether the path carries it. It fills no window. */
+static size_t
+transmit_search (sqx_conn *conn,
+                 uint64_t  now,
+                 uint8_t  *buffer,
+                 size_t    capacity)
+{
+  sqx_link *link = &conn->link;
+  sqx_packet packet;
+  uint32_t size;
+
+  if (!may_search (conn))
+    return 0;
+  size = sqx_pmtu_next_probe (&link->pmtu, now, 3 * sqx_recovery_pto (&link->recovery));
+  if (size > capacity)
+    sqx_link_too_large (link, now, (uint32_t) capacity + 1);
+  if (size == 0 || size > capacity || !sqx_link_prepare (link, &conn->config))
+    return 0;
+
+  begin_packet (conn, &packet, buffer, size);
+  sqx_write_ping (&packet.writer);
+  pad_packet (&packet);
+  sqx_packet_note (&packet, &(sqx_record) {
+    .kind = SQX_RECORD_PROBE, .number = sqx_pmtu_probe_sent (&link->pmtu, now, size),
+    .length = size });
+  packet.eliciting = false;
+  return end_packet (conn, now, &packet, true);
+}
+
+static size_t
+transmit_frames (sqx_conn *conn,
+                 uint64_t  now,
+                 uint8_t  *buffer,
+                 size_t    capacity)
+{
+  size_t size = transmit_search (conn, now, buffer, capacity);
+
+  return size > 0 ? size : transmit_packet (conn, now, buffer, capacity);
+}
+
 /* Encrypted connections ------------------------------------------------------------------ */
 
 /* A packet that proves an address, or asks for that proof. Larger than it needs to be, so that the
@@ -333,9 +413,7 @@ transmit_probe (sqx_conn *conn,
     sqx_write_response (&packet.writer, path->response);
   else
     sqx_write_challenge (&packet.writer, path->challenge);
-  /* PADDING is zeros. */
-  memset (packet.writer.data + packet.writer.size, 0, sqx_writer_room (&packet.writer));
-  packet.writer.size = packet.writer.capacity;
+  pad_packet (&packet);
   sqx_packet_note (&packet, &(sqx_record) { .kind = SQX_RECORD_PING });
   size = end_packet (conn, now, &packet, true);
   conn->destination = response ? &path->response_to : &path->candidate;
@@ -357,7 +435,7 @@ transmit_secure (sqx_conn *conn,
   if (size == 0 && conn->secure->linked)
     size = transmit_probe (conn, now, buffer, capacity);
   if (size == 0 && conn->secure->linked && !sqx_conn_is_over (conn))
-    size = transmit_packet (conn, now, buffer, capacity);
+    size = transmit_frames (conn, now, buffer, capacity);
   /* The link may just have used up its keys. */
   if (size == 0)
     size = sqx_dial_transmit (conn, now, buffer, capacity);
@@ -373,7 +451,7 @@ transmit_open (sqx_conn *conn,
   if (conn->secure != NULL)
     return transmit_secure (conn, now, buffer, capacity);
   return conn->plain.hint_for != 0 ? transmit_hint (conn, now, buffer, capacity)
-                                   : transmit_packet (conn, now, buffer, capacity);
+                                   : transmit_frames (conn, now, buffer, capacity);
 }
 
 size_t

@@ -219,8 +219,9 @@ typedef struct
    * 2^32 cannot read those above. */
   uint32_t first_packet_number;
 
-  uint32_t max_datagram_size; /* largest datagram sent, SQX_DATAGRAM_MIN … _MAX; also the
-                               * largest accepted, but SQX_DATAGRAM_DEFAULT always is */
+  uint32_t max_datagram_size; /* largest datagram sent, SQX_DATAGRAM_MIN … _MAX, if the path
+                               * carries it: the first ones are SQX_DATAGRAM_DEFAULT at most; also
+                               * the largest accepted, but SQX_DATAGRAM_DEFAULT always is */
   uint64_t max_message_size;  /* accepted from the peer, SQX_MESSAGE_MAX_MIN … _MAX */
   uint64_t byte_window;       /* at least 2 * (max_message_size + overhead); 0: that, or
                                * SQX_WINDOW_DEFAULT if more */
@@ -268,6 +269,9 @@ void sqx_conn_handle_timeout     (sqx_conn *conn, uint64_t now);
 /* The network said that nobody listens (ICMP port unreachable). A hint: the connection fails
  * only after config.unreachable_timeout without a packet from the peer. */
 void sqx_conn_handle_unreachable (sqx_conn *conn, uint64_t now);
+/* The transport refused a datagram of @size as too large for the path: it, and all that were as
+ * large, go again in smaller ones. */
+void sqx_conn_handle_too_large   (sqx_conn *conn, uint64_t now, size_t size);
 
 /* poll_* ------------------------------------------------------------------------------ */
 

@@ -87,14 +87,14 @@ static const sqx_record ping = { .kind = SQX_RECORD_PING };
 
 /* Datagrams ---------------------------------------------------------------------------- */
 
-/* No larger than any path carries, until the peer told what it takes. */
+/* It begins with what every path carries, and the search ends with what both sides take. */
 static void
 test_datagram_size (void)
 {
-  static const struct { size_t own, before, peer, after; } cases[] = {
-    { 65507, SQX_DATAGRAM_DEFAULT, 1472, 1472 }, { 65507, SQX_DATAGRAM_DEFAULT, 65507, 65507 },
-    { 1472, SQX_DATAGRAM_DEFAULT, 65507, 1472 }, { 576, 576, 1200, 576 },
-    { 1200, SQX_DATAGRAM_DEFAULT, 576, 576 },
+  static const struct { size_t own, before, peer, size, limit; } cases[] = {
+    { 65507, 1200, 1472, 1200, 1472 }, { 65507, 1200, 65507, 1200, 65507 },
+    { 1472, 1200, 65507, 1200, 1472 }, { 576, 576, 1200, 576, 576 },
+    { 1200, 1200, 576, 576, 576 },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -102,9 +102,12 @@ test_datagram_size (void)
       Linked l;
 
       link_set_up (&l, cases[i].own, 0);
-      g_assert_cmpuint (l.link.datagram, ==, cases[i].before);
+      g_assert_cmpuint (l.link.pmtu.size, ==, cases[i].before);
+      g_assert_cmpuint (l.link.recovery.cc.datagram, ==, cases[i].before);
       sqx_link_peer_known (&l.link, &l.f.config, 7777, cases[i].peer);
-      g_assert_cmpuint (l.link.datagram, ==, cases[i].after);
+      g_assert_cmpuint (l.link.pmtu.size, ==, cases[i].size);
+      g_assert_cmpuint (l.link.pmtu.limit, ==, cases[i].limit);
+      g_assert_cmpuint (l.link.recovery.cc.datagram, ==, cases[i].size);
       g_assert_cmpuint (l.link.recovery.peer_ack_delay, ==, 7777);
       link_tear_down (&l);
     }
