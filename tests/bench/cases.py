@@ -53,6 +53,11 @@ SYSTEMS = (
     System("gio-tls", "gio", "tls", "GTlsConnection", quick=True, encrypted=True,
            package="glib-networking"),
     System("gio-tcp", "gio", "tcp", "GIO TCP", quick=True),
+    System("gdbus", "gdbus", "unix", "GDBus, peer to peer, Unix socket"),
+    System("enet", "enet", "reliable", "ENet", package="libenet-dev", arguments=LARGE),
+    System("zmq-curve", "zmq", "curve", "ZeroMQ, CURVE", package="libzmq3-dev", encrypted=True),
+    System("zmq", "zmq", "null", "ZeroMQ", package="libzmq3-dev"),
+    System("nng", "nng", "tcp", "nng", package="libnng-dev"),
 )
 
 PINS = (("one", "both ends on one core"), ("two", "each on its own core"))
