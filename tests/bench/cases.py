@@ -29,7 +29,8 @@ class Case:
     unit: str = "exchanges"
     works: str = "requests"
     quick: bool = False
-    rivals: bool = True
+    # What core-bench calls it.
+    core: str = ""
     warm_up: float = 0.2
     seconds: float = 1.0
 
@@ -41,6 +42,10 @@ LARGE = ("--datagram-size", "65000")
 
 SYSTEMS = (
     System("seqex", "seqex", "encrypted", "Seqex, encrypted", quick=True, encrypted=True),
+    System("seqex-python", "seqex-python", "encrypted", "Seqex from Python, encrypted",
+           encrypted=True, package="Python with PyGObject", works=("requests", "bulk")),
+    System("core", "core-bench", "", "Seqex's core alone, encrypted", encrypted=True,
+           note="both ends in one process, no sockets, a virtual clock"),
     System("seqex-plain", "seqex", "plain", "Seqex, plain", quick=True),
     System("udp-aead", "udp", "single-aead", "UDP + AES-GCM, one message a datagram", quick=True,
            encrypted=True, arguments=LARGE),
@@ -63,10 +68,14 @@ SYSTEMS = (
 PINS = (("one", "both ends on one core"), ("two", "each on its own core"))
 
 CASES = (
-    Case("d1-64", "depth 1, 64 B", ("--depth", "1", "--size", "64"), quick=True),
-    Case("d1-1k", "depth 1, 1 KiB", ("--depth", "1", "--size", "1024")),
-    Case("d64-64", "depth 64, 64 B", ("--depth", "64", "--size", "64"), quick=True),
-    Case("d64-1k", "depth 64, 1 KiB", ("--depth", "64", "--size", "1024"), quick=True),
+    Case("d1-64", "depth 1, 64 B", ("--depth", "1", "--size", "64"), quick=True,
+         core="request-64-depth-1"),
+    Case("d1-1k", "depth 1, 1 KiB", ("--depth", "1", "--size", "1024"),
+         core="request-1024-depth-1"),
+    Case("d64-64", "depth 64, 64 B", ("--depth", "64", "--size", "64"), quick=True,
+         core="request-64-depth-64-loopback"),
+    Case("d64-1k", "depth 64, 1 KiB", ("--depth", "64", "--size", "1024"), quick=True,
+         core="request-1024-depth-64-loopback"),
     Case("bulk", "bulk, 64 KiB messages", ("--work", "bulk", "--size", "65536"), unit="bytes",
-         works="bulk", quick=True),
+         works="bulk", quick=True, core="bulk-65536-datagram-65507"),
 )

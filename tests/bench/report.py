@@ -69,7 +69,7 @@ def rate_table(results, pin):
 
 def detail_cells(results, row, case, pin):
     runs = of(results, row, case.name, pin)
-    if not runs:
+    if not runs or "latency_us" not in runs[0]:
         return [""] * 5
     cells = [number(median(runs, lambda run, part=part: run["latency_us"][part]))
              for part in ("p50", "p99", "p99.9")]

@@ -38,12 +38,11 @@ def machine():
     return {"processor": model, "processors": os.cpu_count(), "kernel": platform.release()}
 
 
-def run_once(program, arguments, warm_up, seconds):
+def run_once(command, patience=PATIENCE):
     """One line of JSON of one program, or what went wrong."""
-    command = [program, *arguments, "--warm-up", str(warm_up), "--seconds", str(seconds)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True,
-                              timeout=warm_up + seconds + PATIENCE, start_new_session=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patience,
+                              start_new_session=True)
     except subprocess.TimeoutExpired:
         return {"failed": "did not end"}
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
@@ -55,18 +54,41 @@ def run_once(program, arguments, warm_up, seconds):
     return json.loads(lines[-1])
 
 
+def python_with_gi():
+    """The first Python need not be the one that has PyGObject."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if subprocess.run([python, "-c", "import gi"], capture_output=True).returncode == 0:
+            return python
+    return None
+
+
+def core_result(result, case):
+    """A line of core-bench, in the form of the other programs."""
+    if "failed" in result:
+        return result
+    rate = result["exchanges_per_second"]
+    if case.unit == "bytes":
+        rate = result["megabytes_per_second"] * 1e6
+    return {"rate": rate, "cpu_us": {"client": result["ns_per_exchange"] / 1000, "server": 0}}
+
+
 class Suite:
     """What was asked for, and the results so far."""
 
     def __init__(self, build, options):
-        self.bench = pathlib.Path(build) / "tests" / "bench"
+        self.build = pathlib.Path(build).resolve()
+        self.bench = self.build / "tests" / "bench"
         self.options = options
+        self.python = python_with_gi()
         self.runs = []
         self.missing = {}
 
-    def wanted(self, system, case):
+    def wanted(self, system, case, pin):
         options = self.options
         if case.works not in system.works:
+            return False
+        # The core alone is one process.
+        if system.program == "core-bench" and (pin != "one" or not case.core):
             return False
         if options.quick and not (system.quick and case.quick):
             return False
@@ -74,14 +96,31 @@ class Suite:
             return False
         return not options.cases or case.name in options.cases
 
+    def command(self, system):
+        """What runs a system, or None where it is not."""
+        if system.program == "core-bench":
+            program = self.bench / "core-bench"
+        elif system.program.endswith("-python"):
+            if self.python is None or not list(self.build.glob("seqex/*.typelib")):
+                return None
+            return [self.python, str(pathlib.Path(__file__).parent / f"{system.program}.py")]
+        else:
+            program = self.bench / f"bench-{system.program}"
+        return [str(program)] if program.exists() else None
+
+    def result(self, system, case, pin):
+        command = self.command(system)
+        if command is None:
+            return {"missing": f"{system.package or system.program} is not installed"}
+        if system.program == "core-bench":
+            return core_result(run_once([*command, case.core]), case)
+        times = (min(case.warm_up, self.options.seconds), case.seconds * self.options.seconds)
+        return run_once([*command, "--variant", system.variant, *case.arguments,
+                         *system.arguments, "--pin", pin, "--warm-up", str(times[0]),
+                         "--seconds", str(times[1])], patience=sum(times) + PATIENCE)
+
     def measure(self, system, case, pin):
-        program = self.bench / f"bench-{system.program}"
-        if not program.exists():
-            self.missing[system.name] = f"{system.package or system.program} is not installed"
-            return
-        arguments = ["--variant", system.variant, *case.arguments, *system.arguments, "--pin", pin]
-        result = run_once(program, arguments, min(case.warm_up, self.options.seconds),
-                          case.seconds * self.options.seconds)
+        result = self.result(system, case, pin)
         if "missing" in result:
             self.missing[system.name] = result["missing"]
             return
@@ -94,7 +133,7 @@ class Suite:
         for case in cases.CASES:
             for pin, _ in cases.PINS:
                 for system in cases.SYSTEMS:
-                    if self.wanted(system, case):
+                    if self.wanted(system, case, pin):
                         self.measure(system, case, pin)
 
 
@@ -136,6 +175,9 @@ def collect(options):
 
 def main(arguments):
     options = parse(arguments)
+    if options.build is not None:
+        library = str(pathlib.Path(options.build).resolve() / "seqex")
+        os.environ.update(GI_TYPELIB_PATH=library, LD_LIBRARY_PATH=library)
     results = collect(options)
     print(report.markdown(results))
     if options.output is not None:

@@ -10,7 +10,8 @@
  * next read. Each becomes a GBytes, which the program may keep: so much every message system gives.
  * Writing: whatever the messages of one read gave goes out in one asynchronous write; what is
  * ready meanwhile is collected for the next. So with 64 requests outstanding both sides make a
- * system call per batch, not per message. Bulk: several messages in one write, and a buffer for several.
+ * system call per batch, not per message. Bulk: several messages in one write, and a buffer for
+ * several.
  */
 #include <gio/gio.h>
 #include <string.h>
