@@ -74,6 +74,7 @@ struct _Bench
   char         *pin;
   char         *host;
   char         *client_host;
+  char         *congestion;
   char         *client_netns;
   char         *server_netns;
 
@@ -94,6 +95,7 @@ struct _Bench
   guint8       *pattern;
   guint8       *buffers[BULK_BUFFERS];
   GBytes       *buffer_bytes[BULK_BUFFERS];
+  char         *counters;
   Histogram    *histogram;
   guint         opened[2];
   guint64       client_memory[2];
@@ -165,6 +167,12 @@ const char *
 bench_client_host (Bench *bench)
 {
   return bench->client_host;
+}
+
+const char *
+bench_congestion (Bench *bench)
+{
+  return bench->congestion;
 }
 
 guint
@@ -387,6 +395,17 @@ bench_finished (Bench *bench)
          || bench_bulk_received (bench) == bench->sent;
 }
 
+void
+bench_count (Bench      *bench,
+             const char *name,
+             guint64     value)
+{
+  g_autofree char *before = bench->counters;
+
+  bench->counters = g_strdup_printf ("%s%s\"%s\": %" G_GUINT64_FORMAT, before ? before : "",
+                                     before ? ", " : "", name, value);
+}
+
 static gboolean
 look_again_cb (gpointer user_data)
 {
@@ -441,7 +460,8 @@ settle (Bench      *bench,
 
   if (netns != NULL)
     {
-      g_autofree char *path = g_build_filename ("/run/netns", netns, NULL);
+      g_autofree char *path = strchr (netns, '/') != NULL
+                                ? g_strdup (netns) : g_build_filename ("/run/netns", netns, NULL);
       int fd = open (path, O_RDONLY | O_CLOEXEC);
 
       if (fd < 0 || setns (fd, CLONE_NEWNET) != 0)
@@ -572,6 +592,8 @@ print_result (Bench *bench)
       print_idle (bench);
       break;
     }
+  if (bench->counters != NULL)
+    printf (", \"counters\": {%s}", bench->counters);
   printf ("}\n");
   fflush (stdout);
 }
@@ -618,8 +640,12 @@ parse (Bench  *bench,
     { "host", 0, 0, G_OPTION_ARG_STRING, &bench->host, "Where the server listens", "ADDRESS" },
     { "client-host", 0, 0, G_OPTION_ARG_STRING, &bench->client_host, "Where the client is",
       "ADDRESS" },
-    { "client-netns", 0, 0, G_OPTION_ARG_STRING, &bench->client_netns, "Its namespace", "NAME" },
-    { "server-netns", 0, 0, G_OPTION_ARG_STRING, &bench->server_netns, "Its namespace", "NAME" },
+    { "congestion", 0, 0, G_OPTION_ARG_STRING, &bench->congestion,
+      "Congestion control of TCP", "NAME" },
+    { "client-netns", 0, 0, G_OPTION_ARG_STRING, &bench->client_netns, "Its namespace",
+      "NAME|PATH" },
+    { "server-netns", 0, 0, G_OPTION_ARG_STRING, &bench->server_netns, "Its namespace",
+      "NAME|PATH" },
     { NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);

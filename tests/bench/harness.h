@@ -55,6 +55,7 @@ guint         bench_connections   (Bench        *bench);
 guint         bench_datagram_size (Bench        *bench); /* of systems that choose it themselves */
 const char   *bench_host          (Bench        *bench); /* where the server listens */
 const char   *bench_client_host   (Bench        *bench); /* where the client binds, if it does */
+const char   *bench_congestion    (Bench        *bench); /* of TCP; NULL: the system's */
 
 /* The server ---------------------------------------------------------------------------- */
 
@@ -107,6 +108,10 @@ void          bench_opened        (Bench        *bench,
 gboolean      bench_finished      (Bench        *bench);
 /* For a loop that may sleep after the last message was sent. */
 void          bench_run_loop      (Bench        *bench);
+/* What the system itself counted at the client, for the line that is printed. */
+void          bench_count         (Bench        *bench,
+                                   const char   *name,
+                                   guint64       value);
 /* Ends both processes: what came is not what was sent, or a call failed. */
 void          bench_fail          (const char   *format,
                                    ...) G_GNUC_PRINTF (1, 2) G_GNUC_NORETURN;

@@ -245,6 +245,21 @@ open_connections (Client *client,
 }
 
 static void
+count (Bench           *bench,
+       SeqexConnection *connection)
+{
+  g_autoptr (SeqexStatistics) statistics = seqex_connection_get_statistics (connection);
+
+  bench_count (bench, "packets_sent", seqex_statistics_get_packets_sent (statistics));
+  bench_count (bench, "bytes_sent", seqex_statistics_get_bytes_sent (statistics));
+  bench_count (bench, "bytes_resent", seqex_statistics_get_bytes_resent (statistics));
+  bench_count (bench, "packets_lost", seqex_statistics_get_packets_lost (statistics));
+  bench_count (bench, "spurious_losses", seqex_statistics_get_spurious_losses (statistics));
+  bench_count (bench, "probe_timeouts", seqex_statistics_get_probe_timeouts (statistics));
+  bench_count (bench, "window", seqex_statistics_get_congestion_window (statistics));
+}
+
+static void
 drive (Bench *bench)
 {
   Client client = { .bench = bench };
@@ -271,6 +286,7 @@ drive (Bench *bench)
     for (guint slot = 0; slot < bench_depth (bench); slot++)
       send_request (&client, slot);
   bench_run_loop (bench);
+  count (bench, client.connections->pdata[0]);
 }
 
 int

@@ -13,8 +13,12 @@
  * system call per batch, not per message. Bulk: several messages in one write, and a buffer for
  * several.
  */
+#include <errno.h>
 #include <gio/gio.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "certificate.h"
 #include "harness.h"
@@ -179,13 +183,19 @@ new_peer (Bench     *bench,
 }
 
 static void
-set_nodelay (GSocketConnection *connection)
+set_options (Bench             *bench,
+             GSocketConnection *connection)
 {
+  const char *congestion = bench_congestion (bench);
+  GSocket *socket = g_socket_connection_get_socket (connection);
   g_autoptr (GError) error = NULL;
 
-  if (!g_socket_set_option (g_socket_connection_get_socket (connection), 6 /* TCP */,
-                            1 /* TCP_NODELAY */, 1, &error))
+  if (!g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, &error))
     bench_fail ("TCP_NODELAY: %s", error->message);
+  if (congestion != NULL
+      && setsockopt (g_socket_get_fd (socket), IPPROTO_TCP, TCP_CONGESTION, congestion,
+                     (socklen_t) strlen (congestion)) != 0)
+    bench_fail ("TCP %s: %s", congestion, g_strerror (errno));
 }
 
 static void
@@ -210,7 +220,7 @@ incoming_cb (GSocketService    *service,
   g_autoptr (GError) error = NULL;
   GIOStream *tls;
 
-  set_nodelay (connection);
+  set_options (bench, connection);
   if (!bench_is (bench, "tls"))
     {
       new_peer (bench, g_object_ref (G_IO_STREAM (connection)), TRUE);
@@ -278,7 +288,7 @@ open_connection (Bench *bench)
   connection = g_socket_client_connect (client, target, NULL, &error);
   if (connection == NULL)
     bench_fail ("%s", error->message);
-  set_nodelay (connection);
+  set_options (bench, connection);
   if (!bench_is (bench, "tls"))
     return new_peer (bench, G_IO_STREAM (connection), FALSE);
 
