@@ -7,6 +7,7 @@
 #include "sqx-channel.h"
 #include "sqx-credit.h"
 #include "sqx-ends.h"
+#include "sqx-pool.h"
 
 typedef struct sqx_session sqx_session;
 
@@ -50,6 +51,9 @@ struct sqx_session
   bool     closing;                    /* they are ended as closing */
 
   const char *violation;               /* what the peer did wrong, after PROTOCOL */
+  sqx_pool    outgoing_pool;           /* records for messages to come */
+  sqx_pool    incoming_pool;
+  bool        used;                    /* messages came or went since sqx_session_rest() */
   bool        out_of_memory;           /* a change could not be made: the connection must fail */
 };
 

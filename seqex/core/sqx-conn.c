@@ -342,7 +342,7 @@ fill_outgoing_event (sqx_conn     *conn,
       sqx_handover_take_reply (message->reply, conn->now, &event->message);
       sqx_conn_settle (conn, conn->now);
     }
-  sqx_outgoing_event_done (message);
+  sqx_outgoing_event_done (message, &conn->session.outgoing_pool);
 }
 
 static void
@@ -360,7 +360,7 @@ fill_cancelled_event (sqx_incoming *message,
                       sqx_event    *event)
 {
   event->id = (sqx_message_id) { message->incarnation, message->channel_id, message->number };
-  sqx_received_free_if_done (message);
+  sqx_received_free_if_done (message, NULL);
 }
 
 /* While the program has not decided about the peer, it hears nothing else of it. */

@@ -135,7 +135,7 @@ sqx_handover_settle (sqx_incoming *message,
   session->open_incoming--;
   message->session = NULL;
   message->channel = NULL;
-  sqx_received_free_if_done (message);
+  sqx_received_free_if_done (message, &session->incoming_pool);
 }
 
 void
@@ -236,7 +236,7 @@ sqx_handover_take (sqx_incoming *message,
   fill (message, out);
   if (message->session == NULL)
     {
-      sqx_received_free_if_done (message);
+      sqx_received_free_if_done (message, NULL);
       return;
     }
   sqx_received_return_bytes (message, now);
@@ -251,7 +251,7 @@ sqx_handover_take_reply (sqx_incoming *message,
   message->wait = NULL;
   fill (message, out);
   if (message->session == NULL)
-    sqx_received_free_if_done (message);
+    sqx_received_free_if_done (message, NULL);
   else
     become_taken (message, now);
 }

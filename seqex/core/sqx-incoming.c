@@ -76,7 +76,7 @@ admit (sqx_session         *session,
   if (too_many_missing (session, facts))
     return violation (session, "too many message numbers missing");
 
-  message = calloc (1, sizeof *message);
+  message = sqx_pool_take (&session->incoming_pool, sizeof *message);
   if (message == NULL || !sqx_index_insert (&channel->incoming, facts->number, message))
     {
       free (message);
@@ -93,6 +93,7 @@ admit (sqx_session         *session,
   sqx_node_init (&message->node);
   sqx_event_node_init (&message->event);
   sqx_reassembly_init (&message->body, facts->total);
+  session->used = true;
   message->session = session;
   message->channel = channel;
   message->incarnation = session->incarnation;
@@ -436,5 +437,5 @@ sqx_incoming_detach (sqx_incoming *message,
   sqx_index_remove (&message->channel->incoming, message->number);
   message->session = NULL;
   message->channel = NULL;
-  sqx_received_free_if_done (message);
+  sqx_received_free_if_done (message, NULL);
 }

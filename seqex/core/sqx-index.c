@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sqx-limits.h"
 #include "sqx-util.h"
 
 #define FIRST_CAPACITY 8u /* slots; no smaller block is ever allocated */
@@ -18,6 +19,13 @@ sqx_index_clear (sqx_index *index)
 {
   free (index->slots);
   sqx_index_init (index);
+}
+
+void
+sqx_index_rest (sqx_index *index)
+{
+  if (index->live == 0)
+    sqx_index_clear (index);
 }
 
 /* The first slot whose number is not below @number, tail if none. */
@@ -170,7 +178,9 @@ settle (sqx_index *index)
 
   if (index->live == 0)
     {
-      sqx_index_clear (index);
+      index->head = index->tail = 0;
+      if (index->capacity > SQX_INDEX_KEPT)
+        sqx_index_clear (index);
       return;
     }
 
@@ -184,7 +194,7 @@ settle (sqx_index *index)
   if (index->tail - index->head > 2 * index->live + FIRST_CAPACITY)
     compact (index);
 
-  if (index->capacity > FIRST_CAPACITY && index->live <= index->capacity / 8)
+  if (index->capacity > SQX_INDEX_KEPT && index->live <= index->capacity / 8)
     {
       compact (index);
       slots = realloc (index->slots, index->capacity / 2 * sizeof *slots);

@@ -28,12 +28,13 @@ typedef struct
 
 void sqx_index_init  (sqx_index *index);
 void sqx_index_clear (sqx_index *index); /* forgets the items without touching them */
+void sqx_index_rest  (sqx_index *index); /* gives back the memory of an empty one */
 
 /* @number is not in the map and @item is not NULL. false: no memory, nothing changed. */
 bool  sqx_index_insert (sqx_index *index, uint64_t number, void *item);
 void *sqx_index_lookup (const sqx_index *index, uint64_t number);
 /* Returns what was removed, NULL if nothing. Never needs memory. Gives memory back when the map
- * becomes small or empty. */
+ * becomes small, but for a block of SQX_INDEX_KEPT slots. */
 void *sqx_index_remove (sqx_index *index, uint64_t number);
 /* The item with the lowest number >= @number, NULL if none; @found receives its number. Removing
  * items between two calls is allowed. */

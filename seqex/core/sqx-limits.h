@@ -69,6 +69,10 @@
 #define SQX_PRIORITY_DEFAULT      3u
 #define SQX_QUEUE_DEFAULT         (UINT64_C (64) << 20) /* bytes a program may have queued */
 
+#define SQX_POOL_MAX              128u /* records of messages kept, each way, while messages come */
+#define SQX_INDEX_KEPT            128u /* slots for open messages, likewise */
+#define SQX_REST_DELAY            (250 * SQX_MILLISECOND) /* without an open message until they go */
+
 /* Reassembly -------------------------------------------------------------------------- */
 
 #define SQX_FRAGMENT_SLACK        UINT64_C (262144) /* allocated ahead of what came, at most */

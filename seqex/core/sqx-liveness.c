@@ -76,6 +76,15 @@ update_keepalive (sqx_conn *conn)
 }
 
 static void
+update_rest (sqx_conn *conn)
+{
+  if (!conn->session.used || sqx_session_is_busy (&conn->session))
+    sqx_timers_stop (&conn->timers, SQX_TIMER_REST);
+  else if (conn->timers.at[SQX_TIMER_REST] == SQX_TIME_NEVER)
+    sqx_timers_set (&conn->timers, SQX_TIMER_REST, sqx_time_add (conn->now, SQX_REST_DELAY));
+}
+
+static void
 set_timers (sqx_conn *conn)
 {
   sqx_timers *timers = &conn->timers;
@@ -90,6 +99,7 @@ set_timers (sqx_conn *conn)
 
   update_idle (conn, conn->now);
   update_keepalive (conn);
+  update_rest (conn);
   sqx_timers_set (timers, SQX_TIMER_RECOVERY, sqx_recovery_deadline (&conn->link.recovery));
   sqx_timers_set (timers, SQX_TIMER_ACK, conn->link.acks.deadline);
   /* While the window is closed nothing could be flushed; an ACK or a probe opens it. */
@@ -152,6 +162,8 @@ sqx_conn_handle_timeout (sqx_conn *conn,
           /* What was given up as lost leaves nothing in flight that asks after the peer. */
           update_keepalive (conn);
         }
+      if (sqx_timers_expired (timers, SQX_TIMER_REST, now))
+        sqx_session_rest (&conn->session);
       if (sqx_timers_expired (timers, SQX_TIMER_KEEPALIVE, now))
         {
           conn->link.ping_due = true;

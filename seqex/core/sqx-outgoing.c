@@ -14,13 +14,20 @@ is_owed (const sqx_outgoing *message)
   return message->is_reply || message->final;
 }
 
-static void
-free_if_done (sqx_outgoing *message)
+void
+sqx_outgoing_event_done (sqx_outgoing *message,
+                         sqx_pool     *pool)
 {
   if (message->session != NULL || sqx_event_node_pending (&message->event))
     return;
   assert (!sqx_node_linked (&message->node));
-  free (message);
+  sqx_pool_give (pool, message);
+}
+
+static void
+free_if_done (sqx_outgoing *message)
+{
+  sqx_outgoing_event_done (message, NULL);
 }
 
 static void
@@ -76,7 +83,7 @@ sqx_outgoing_submit (sqx_session       *session,
                      void              *tag,
                      sqx_incoming      *answers)
 {
-  sqx_outgoing *message = calloc (1, sizeof *message);
+  sqx_outgoing *message = sqx_pool_take (&session->outgoing_pool, sizeof *message);
 
   if (message == NULL)
     return NULL;
@@ -85,6 +92,7 @@ sqx_outgoing_submit (sqx_session       *session,
   sqx_event_node_init (&message->event);
   sqx_ranges_init (&message->lost);
   sqx_ranges_init (&message->acked);
+  session->used = true;
   message->session = session;
   message->channel = channel;
   message->age = session->submitted++;
@@ -283,13 +291,12 @@ sqx_outgoing_cancel (sqx_outgoing *message,
 
   if (message->session == NULL)
     {
+      if (reply != NULL)
+        reply->wait = NULL;
       if (reply != NULL && reply->session != NULL)
-        {
-          reply->wait = NULL;
-          sqx_handover_end (reply, now, SQX_END_CANCELLED);
-        }
+        sqx_handover_end (reply, now, SQX_END_CANCELLED);
       else if (reply != NULL)
-        sqx_received_free (reply);
+        sqx_received_free_if_done (reply, NULL);
       free_if_done (message);
     }
   else if (message->begun)
@@ -421,10 +428,4 @@ sqx_outgoing_change_priority (sqx_session *session,
   for (unsigned kind = 0; kind < 2; kind++)
     move_messages (&session->waiting[old][kind], &session->waiting[priority][kind], channel, true);
   move_messages (&session->sending[old], &session->sending[priority], channel, false);
-}
-
-void
-sqx_outgoing_event_done (sqx_outgoing *message)
-{
-  free_if_done (message);
 }

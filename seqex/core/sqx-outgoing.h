@@ -12,6 +12,7 @@
 
 #include "sqx-channel.h"
 #include "sqx-packet.h"
+#include "sqx-pool.h"
 
 typedef struct sqx_session sqx_session;
 
@@ -75,5 +76,5 @@ void sqx_outgoing_detach  (sqx_outgoing *message, sqx_result error);
 void sqx_outgoing_close   (sqx_session *session);
 /* Moves what waits or is being sent to the channel's new priority. */
 void sqx_outgoing_change_priority (sqx_session *session, sqx_channel *channel, uint8_t priority);
-/* The event was fetched. */
-void sqx_outgoing_event_done (sqx_outgoing *message);
+/* The event was fetched. A record that is of no more use goes to @pool. */
+void sqx_outgoing_event_done (sqx_outgoing *message, sqx_pool *pool);

@@ -30,17 +30,12 @@ sqx_received_drop_body (sqx_incoming *message)
 }
 
 void
-sqx_received_free (sqx_incoming *message)
+sqx_received_free_if_done (sqx_incoming *message,
+                           sqx_pool     *pool)
 {
-  assert (!sqx_node_linked (&message->node) && !sqx_event_node_pending (&message->event));
+  if (message->session != NULL || message->wait != NULL ||
+      sqx_node_linked (&message->node) || sqx_event_node_pending (&message->event))
+    return;
   sqx_reassembly_clear (&message->body);
-  free (message);
-}
-
-void
-sqx_received_free_if_done (sqx_incoming *message)
-{
-  if (message->session == NULL && message->wait == NULL &&
-      !sqx_node_linked (&message->node) && !sqx_event_node_pending (&message->event))
-    sqx_received_free (message);
+  sqx_pool_give (pool, message);
 }

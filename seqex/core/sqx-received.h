@@ -5,6 +5,7 @@
 #pragma once
 
 #include "sqx-channel.h"
+#include "sqx-pool.h"
 #include "sqx-reassembly.h"
 
 typedef struct sqx_session sqx_session;
@@ -47,6 +48,5 @@ struct sqx_incoming
 /* Nobody will read it, or it was read: its credit goes back, what arrived is given up. */
 void sqx_received_return_bytes (sqx_incoming *message, uint64_t now);
 void sqx_received_drop_body    (sqx_incoming *message);
-void sqx_received_free         (sqx_incoming *message);
-/* Frees a record that is out of the session and of every queue. */
-void sqx_received_free_if_done (sqx_incoming *message);
+/* Gives a record to @pool (NULL: frees it) that is out of the session and of every queue. */
+void sqx_received_free_if_done (sqx_incoming *message, sqx_pool *pool);

@@ -45,13 +45,28 @@ free_queue (sqx_node *list)
   while ((first = sqx_list_first (list)) != NULL)
     {
       sqx_node_unlink (first);
-      sqx_received_free_if_done (SQX_CONTAINER (first, sqx_incoming, node));
+      sqx_received_free_if_done (SQX_CONTAINER (first, sqx_incoming, node), NULL);
     }
+}
+
+void
+sqx_session_rest (sqx_session *session)
+{
+  session->used = false;
+  sqx_pool_clear (&session->outgoing_pool);
+  sqx_pool_clear (&session->incoming_pool);
+  for (uint32_t id = 0; id < session->n_channels; id++)
+    if (session->channels[id] != NULL)
+      {
+        sqx_index_rest (&session->channels[id]->outgoing);
+        sqx_index_rest (&session->channels[id]->incoming);
+      }
 }
 
 void
 sqx_session_clear (sqx_session *session)
 {
+  sqx_session_rest (session);
   for (uint32_t id = 0; id < session->n_channels; id++)
     if (session->channels[id] != NULL)
       {

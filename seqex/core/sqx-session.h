@@ -16,6 +16,8 @@ void sqx_session_init  (sqx_session *session, const sqx_config *config, sqx_node
                         uint32_t incarnation);
 /* After sqx_session_detach(). */
 void sqx_session_clear (sqx_session *session);
+/* Gives back the memory that is kept for messages to come. */
+void sqx_session_rest  (sqx_session *session);
 /* Fails every wait with @error and takes all messages out. @lost: the program is told of the
  * messages that it took, and those that wait for it go; else they stay for it. */
 void sqx_session_detach (sqx_session *session, sqx_result error, bool lost);

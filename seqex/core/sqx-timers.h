@@ -24,6 +24,7 @@ typedef enum
   SQX_TIMER_PATH,        /* CHALLENGE again */
   SQX_TIMER_RESET,       /* the peer said that it does not know the link, and nothing came since */
   SQX_TIMER_KEYS,        /* the key of the phase before goes */
+  SQX_TIMER_REST,        /* nothing was open for a while: memory kept for messages goes */
   SQX_N_TIMERS
 } sqx_timer;
 

@@ -113,7 +113,7 @@ pop_outgoing (Fixture       *f,
   sqx_outgoing *message = SQX_CONTAINER (pop (f, type), sqx_outgoing, event);
   void *tag = message->tag;
 
-  sqx_outgoing_event_done (message);
+  sqx_outgoing_event_done (message, NULL);
   return tag;
 }
 
@@ -157,7 +157,7 @@ pop_cancelled (Fixture *f)
   sqx_incoming *message = SQX_CONTAINER (pop (f, SQX_EVENT_CANCELLED), sqx_incoming, event);
   uint64_t number = message->number;
 
-  sqx_received_free_if_done (message);
+  sqx_received_free_if_done (message, NULL);
   return number;
 }
 

@@ -150,6 +150,7 @@ test_old_key_goes (Links        *links,
   assert_phases (links, 1);
   g_assert_null (links->talk->conn->secure->keys.old);
   g_assert_null (links->peer->conn->secure->keys.old);
+  world_run (links->world, SQX_REST_DELAY);
   g_assert_cmpuint (sqx_endpoint_next_timeout (links->a->endpoint), ==, SQX_TIME_NEVER);
 }
 
