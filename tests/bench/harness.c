@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,6 +69,7 @@ struct _Bench
   int           depth;
   int           size;
   int           connections;
+  int           active;
   int           datagram_size;
   double        warm_up;
   double        seconds;
@@ -149,6 +151,12 @@ guint
 bench_connections (Bench *bench)
 {
   return (guint) bench->connections;
+}
+
+guint
+bench_active (Bench *bench)
+{
+  return (guint) bench->active;
 }
 
 guint
@@ -633,6 +641,7 @@ parse (Bench  *bench,
     { "depth", 0, 0, G_OPTION_ARG_INT, &bench->depth, "Requests or messages outstanding", "N" },
     { "size", 0, 0, G_OPTION_ARG_INT, &bench->size, "Bytes of a payload", "N" },
     { "connections", 0, 0, G_OPTION_ARG_INT, &bench->connections, "Connections", "N" },
+    { "active", 0, 0, G_OPTION_ARG_INT, &bench->active, "How many of them are used", "N" },
     { "datagram-size", 0, 0, G_OPTION_ARG_INT, &bench->datagram_size, "Largest UDP payload", "N" },
     { "warm-up", 0, 0, G_OPTION_ARG_DOUBLE, &bench->warm_up, "Seconds before measuring", "S" },
     { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &bench->seconds, "Seconds to measure", "S" },
@@ -684,12 +693,28 @@ check (Bench *bench)
     bench_fail ("%s does not do %s", bench->system->name, bench->work_name);
   if (!g_strv_contains (bench->system->variants, bench->variant))
     bench_fail ("%s has no variant %s", bench->system->name, bench->variant);
+  bench->active = bench->active != 0 ? bench->active : bench->connections;
+  if (bench->active < 1 || bench->active > bench->connections)
+    bench_fail ("at least one connection is used, and no more than there are");
   if (!g_strv_contains (pins, bench->pin))
     bench_fail ("--pin is one, two or none");
   if (bench->size < (int) HEADER || bench->depth < 1 || bench->connections < 1)
     bench_fail ("sizes are at least %u, depth and connections at least 1", HEADER);
   if (bench->work == WORK_IDLE && bench->connections < 10)
     bench_fail ("memory is compared between a tenth of the connections and all of them");
+}
+
+/* Some systems have a descriptor per connection. */
+static void
+allow_files (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) == 0)
+    {
+      limit.rlim_cur = limit.rlim_max;
+      setrlimit (RLIMIT_NOFILE, &limit);
+    }
 }
 
 int
@@ -700,6 +725,7 @@ bench_main (const System  *system,
   Bench *bench = g_new0 (Bench, 1);
   const char *missing;
 
+  allow_files ();
   /* A group of its own, so that a failure of either process ends the other, and nobody else. */
   setpgid (0, 0);
   bench->system = system;

@@ -52,6 +52,7 @@ Work          bench_work          (Bench        *bench);
 guint         bench_depth         (Bench        *bench);
 gsize         bench_size          (Bench        *bench);
 guint         bench_connections   (Bench        *bench);
+guint         bench_active        (Bench        *bench); /* connections that are used */
 guint         bench_datagram_size (Bench        *bench); /* of systems that choose it themselves */
 const char   *bench_host          (Bench        *bench); /* where the server listens */
 const char   *bench_client_host   (Bench        *bench); /* where the client binds, if it does */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The results of all runs as one table per question, in Markdown."""
+"""The results of all runs as tables in Markdown, one per question."""
 
 import statistics
 
@@ -17,11 +17,20 @@ def median(runs, value):
     return statistics.median(value(run) for run in runs)
 
 
+def rate(run):
+    return run["rate"]
+
+
+def processor(run):
+    """Microseconds of both processes."""
+    return run["cpu_us"]["client"] + run["cpu_us"]["server"]
+
+
 def spread(runs, value):
-    """How far the runs lie apart, in per cent of their median."""
+    """Half the way between the least and the most, in per cent of the median."""
     values = [value(run) for run in runs]
     middle = statistics.median(values)
-    return 100 * (max(values) - min(values)) / middle if middle else 0
+    return 50 * (max(values) - min(values)) / middle if middle else 0
 
 
 def number(value):
@@ -40,37 +49,44 @@ def table(head, rows):
     return "\n".join(lines)
 
 
-def rate_cell(results, row, case, pin):
-    runs = of(results, row, case.name, pin)
-    if not runs:
-        return ""
-    scale = 1e6 if case.unit == "bytes" else 1e3
-    text = number(median(runs, lambda run: run["rate"]) / scale)
-    if len(runs) > 1:
-        text += f" ± {spread(runs, lambda run: run['rate']) / 2:.0f} %"
-    return text
-
-
-def rows_of(results):
+def systems(results):
     """The systems that were run at all, in order."""
     seen = {run["row"] for run in results["runs"]}
     return [system for system in cases.SYSTEMS if system.name in seen]
 
 
+def rate_cases(results, pin):
+    """The works that were run so, without curves and memory."""
+    seen = {run["case"] for run in results["runs"] if run["pin"] == pin}
+    return [case for case in cases.CASES
+            if case.name in seen and not case.curve and case.unit != "memory"]
+
+
+def scale(case):
+    """Thousands of exchanges, millions of bytes."""
+    return 1e6 if case.unit == "bytes" else 1e3
+
+
+def rate_cell(results, row, case, pin):
+    runs = of(results, row, case.name, pin)
+    if not runs:
+        return ""
+    text = number(median(runs, rate) / scale(case))
+    return f"{text} ± {spread(runs, rate):.0f} %" if len(runs) > 1 else text
+
+
 def rate_table(results, pin):
-    shown = [case for case in cases.CASES
-             if any(run["case"] == case.name and run["pin"] == pin for run in results["runs"])]
+    shown = rate_cases(results, pin)
     head = [""] + [f"{case.title}, {'MB/s' if case.unit == 'bytes' else 'thousand/s'}"
                    for case in shown]
-    rows = [[system.label] + [rate_cell(results, system.name, case, pin) for case in shown]
-            for system in rows_of(results)]
-    return table(head, rows)
+    return table(head, [[system.label]
+                        + [rate_cell(results, system.name, case, pin) for case in shown]
+                        for system in systems(results)])
 
 
-def detail_cells(results, row, case, pin):
-    runs = of(results, row, case.name, pin)
+def detail_cells(runs):
     if not runs or "latency_us" not in runs[0]:
-        return [""] * 5
+        return []
     cells = [number(median(runs, lambda run, part=part: run["latency_us"][part]))
              for part in ("p50", "p99", "p99.9")]
     return cells + [number(median(runs, lambda run, end=end: run["cpu_us"][end]))
@@ -78,28 +94,117 @@ def detail_cells(results, row, case, pin):
 
 
 def detail_table(results, case, pin):
-    head = ["", "p50 µs", "p99 µs", "p99.9 µs", "processor µs, client", "server"]
-    rows = [[system.label] + detail_cells(results, system.name, case, pin)
-            for system in rows_of(results)]
-    return table(head, [row for row in rows if any(row[1:])])
+    head = ["", "p50, µs", "p99", "p99.9", "processor of the client, µs", "of the server"]
+    rows = [[system.label] + detail_cells(of(results, system.name, case, pin))
+            for system in systems(results)]
+    return table(head, [row for row in rows if len(row) > 1])
 
 
-def markdown(results):
-    parts = []
+def memory_table(results):
+    rows = []
+    for system in systems(results):
+        runs = of(results, system.name, "idle", "none")
+        if runs:
+            rows.append([system.label] + [
+                number(median(runs, lambda run, end=end: run["memory"][end]) / 1024)
+                for end in ("client", "server")] + [str(system.idle)])
+    return table(["", "client, KiB", "server, KiB", "connections"], rows) if rows else ""
+
+
+def curve_points(results, name):
+    """(where, runs) along a curve."""
+    points = [(case.at, of(results, case.systems[0], case.name, "one"))
+              for case in cases.CASES if case.curve == name]
+    return [(at, runs) for at, runs in points if runs]
+
+
+def curve_table(results, name):
+    rows = [[f"{at:,}".replace(",", " "), number(median(runs, rate) / 1e3),
+             number(median(runs, processor)),
+             number(median(runs, lambda run: run["latency_us"]["p99"]))]
+            for at, runs in curve_points(results, name)]
+    head = [name, "thousand/s", "processor of both, µs per exchange", "p99, µs"]
+    return table(head, rows) if rows else ""
+
+
+def wan_cell(run, key, form):
+    return form(run[key]) if key in run else ""
+
+
+def wan_runs(results):
+    """The last run of each work and system."""
+    last = {(run["case"], run["system"]): run for run in results.get("wan", [])
+            if "results" in run}
+    return list(last.values())
+
+
+def wan_title(run):
+    return run.get("title", run["case"])
+
+
+def wan_table(results):
+    columns = (
+        ("share", "share of the link", "{:.3f}"), ("resent", "resent", "{:.1%}"),
+        ("needless", "needlessly", "{:.1%}"), ("queue_ms", "queue, ms", "{:.1f}"),
+        ("jain", "Jain", "{:.3f}"), ("ratio", "ratio", "{:.2f}"),
+        ("rate", "requests/s", "{:.0f}"), ("p50_ms", "p50, ms", "{:.1f}"),
+        ("p99_ms", "p99, ms", "{:.1f}"))
+    rows = [[f"{wan_title(run)}: {run['system']}"]
+            + [wan_cell(run, key, form.format) for key, _, form in columns]
+            for run in wan_runs(results)]
+    return table([""] + [title for _, title, _ in columns], rows) if rows else ""
+
+
+# What is held to a goal: the work, how pinned, against whom, and how much is wanted.
+GOALS = (
+    ("d1-64", "one", "udp-aead", 0.8),
+    ("d1-64", "two", "udp-aead", 0.95),
+    ("d64-64", "two", "", 1e6),
+    ("d64-1k", "two", "", 6e5),
+    ("bulk", "two", "gio-tls", 2.0),
+    ("bulk-1500", "two", "gio-tls", 1.2),
+)
+
+
+def goal_table(results):
+    rows = []
+    titles = dict(cases.PINS)
+    for name, pin, rival, wanted in GOALS:
+        own = of(results, "seqex", name, pin)
+        other = of(results, rival, name, pin) if rival else []
+        if not own or (rival and not other):
+            continue
+        case = next(case for case in cases.CASES if case.name == name)
+        reached = median(own, rate) / (median(other, rate) if rival else 1)
+        label = next((f"of {system.label}" for system in cases.SYSTEMS if system.name == rival),
+                     "thousand/s")
+        shown = [f"{value:.2f}" if rival else number(value / 1e3) for value in (wanted, reached)]
+        rows.append([f"{case.title}, {titles[pin]}", f"{shown[0]} {label}", shown[1],
+                     "yes" if reached >= wanted else "no"])
+    return table(["Seqex, encrypted", "goal", "measured", "reached"], rows) if rows else ""
+
+
+def sections(results):
+    """(title, text) of everything that there is something to say about."""
+    yield "Goals", goal_table(results)
     for pin, title in cases.PINS:
-        parts += [f"## Rates, {title}", rate_table(results, pin)]
+        yield f"Rates, {title}", rate_table(results, pin) if rate_cases(results, pin) else ""
     for case in cases.CASES:
-        if case.works != "requests":
+        if case.work != "requests" or case.curve:
             continue
         for pin, title in cases.PINS:
             if any(run["case"] == case.name and run["pin"] == pin for run in results["runs"]):
-                parts += [f"## One exchange: {case.title}, {title}",
-                          detail_table(results, case, pin)]
-    failed = sorted({f"{run['row']}, {run['case']}: {run['failed']}"
+                yield f"One exchange: {case.title}, {title}", detail_table(results, case.name, pin)
+    yield "Memory of an idle connection", memory_table(results)
+    for name, title in cases.CURVES.items():
+        yield f"Against {title}", curve_table(results, name)
+    yield "Over a long link", wan_table(results)
+    failed = sorted({f"- {run['row']}, {run['case']}: {run['failed']}"
                      for run in results["runs"] if "failed" in run})
-    if failed:
-        parts += ["## Failed", "\n".join(f"- {line}" for line in failed)]
-    if results["missing"]:
-        parts += ["## Not here", "\n".join(f"- {row}: {why}"
-                                          for row, why in sorted(results["missing"].items()))]
-    return "\n\n".join(parts) + "\n"
+    yield "Failed", "\n".join(failed)
+    yield "Not here", "\n".join(f"- {row}: {why}"
+                                for row, why in sorted(results["missing"].items()))
+
+
+def markdown(results):
+    return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections(results) if text) + "\n"

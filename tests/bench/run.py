@@ -5,14 +5,17 @@
     run.py BUILD-DIR                     everything, five times, and the table
     run.py BUILD-DIR --quick             the rows that matter most, once, below a minute
     run.py BUILD-DIR --output DIR        also results.json, results.md and plots
-    run.py BUILD-DIR --append FILE       adds one or more rounds to the results of earlier ones
+    run.py BUILD-DIR --append FILE       adds a round to the results of earlier ones
     run.py --report FILE --output DIR    measures nothing
+    run.py … --wan FILE                  with the lines of wan.py
+    run.py … --publish DOCS              puts tables and plots into the page on performance
 
 One round runs every system once for a work before it goes to the next work, so that whatever the
 machine does meanwhile hits all alike.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -21,10 +24,12 @@ import subprocess
 import sys
 
 import cases
+import publish
 import report
+import veth
 
 # A run that takes this much longer than asked hangs, and is a failure of its row.
-PATIENCE = 30
+PATIENCE = 60
 
 
 def machine():
@@ -80,21 +85,21 @@ class Suite:
         self.bench = self.build / "tests" / "bench"
         self.options = options
         self.python = python_with_gi()
+        self.pair = None
         self.runs = []
         self.missing = {}
 
-    def wanted(self, system, case, pin):
+    def wanted(self, system, case):
         options = self.options
-        if case.works not in system.works:
-            return False
-        # The core alone is one process.
-        if system.program == "core-bench" and (pin != "one" or not case.core):
+        if case.work not in system.works or (case.systems and system.name not in case.systems):
             return False
         if options.quick and not (system.quick and case.quick):
             return False
         if options.systems and system.name not in options.systems:
             return False
-        return not options.cases or case.name in options.cases
+        if system.program == "core-bench":
+            return bool(case.core)
+        return system.moves or not case.veth
 
     def command(self, system):
         """What runs a system, or None where it is not."""
@@ -115,9 +120,11 @@ class Suite:
         if system.program == "core-bench":
             return core_result(run_once([*command, case.core]), case)
         times = (min(case.warm_up, self.options.seconds), case.seconds * self.options.seconds)
-        return run_once([*command, "--variant", system.variant, *case.arguments,
-                         *system.arguments, "--pin", pin, "--warm-up", str(times[0]),
-                         "--seconds", str(times[1])], patience=sum(times) + PATIENCE)
+        words = [*case.arguments, "--pin", pin, "--warm-up", str(times[0]), "--seconds",
+                 str(times[1]), *(self.pair.arguments() if case.veth else system.arguments)]
+        if case.work == "idle":
+            words += ["--connections", str(system.idle)]
+        return run_once([*command, "--variant", system.variant, *words], sum(times) + PATIENCE)
 
     def measure(self, system, case, pin):
         result = self.result(system, case, pin)
@@ -131,10 +138,30 @@ class Suite:
 
     def round(self):
         for case in cases.CASES:
-            for pin, _ in cases.PINS:
+            if self.options.cases and case.name not in self.options.cases \
+                    and case.curve not in self.options.cases:
+                continue
+            if case.veth and self.pair is None:
+                continue
+            for pin in case.pins:
                 for system in cases.SYSTEMS:
-                    if self.wanted(system, case, pin):
+                    # The core alone is one process.
+                    if self.wanted(system, case) and (pin == "one" or system.name != "core"):
                         self.measure(system, case, pin)
+
+    def run(self):
+        with contextlib.ExitStack() as stack:
+            if not self.options.quick:
+                try:
+                    self.pair = stack.enter_context(veth.Pair())
+                except veth.Failed as failure:
+                    self.missing["MTU 1500"] = str(failure)
+            for _ in range(self.options.rounds):
+                self.round()
+
+
+def names(text):
+    return text.split(",")
 
 
 def parse(arguments):
@@ -143,11 +170,13 @@ def parse(arguments):
     parser.add_argument("--quick", action="store_true", help="few rows, once")
     parser.add_argument("--rounds", type=int, default=0, help="how often everything is run")
     parser.add_argument("--seconds", type=float, default=0, help="of one run, times the work's own")
-    parser.add_argument("--systems", type=lambda text: text.split(","), help="only these rows")
-    parser.add_argument("--cases", type=lambda text: text.split(","), help="only these works")
+    parser.add_argument("--systems", type=names, help="only these rows")
+    parser.add_argument("--cases", type=names, help="only these works")
     parser.add_argument("--append", type=pathlib.Path, help="results that are added to")
     parser.add_argument("--report", type=pathlib.Path, help="results to show")
+    parser.add_argument("--wan", type=pathlib.Path, help="lines of wan.py to show with them")
     parser.add_argument("--output", type=pathlib.Path, help="where files go")
+    parser.add_argument("--publish", type=pathlib.Path, help="the directory of performance.md")
     options = parser.parse_args(arguments)
     if (options.build is None) == (options.report is None):
         parser.error("a build directory, or --report")
@@ -164,8 +193,7 @@ def collect(options):
     if options.append is not None and options.append.exists():
         results = json.loads(options.append.read_text(encoding="utf-8"))
     suite = Suite(options.build, options)
-    for _ in range(options.rounds):
-        suite.round()
+    suite.run()
     results["runs"] += suite.runs
     results["missing"].update(suite.missing)
     if options.append is not None:
@@ -179,12 +207,14 @@ def main(arguments):
         library = str(pathlib.Path(options.build).resolve() / "seqex")
         os.environ.update(GI_TYPELIB_PATH=library, LD_LIBRARY_PATH=library)
     results = collect(options)
+    if options.wan is not None:
+        lines = options.wan.read_text(encoding="utf-8").splitlines()
+        results["wan"] = [json.loads(line) for line in lines]
     print(report.markdown(results))
     if options.output is not None:
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n",
-                                                     encoding="utf-8")
-        (options.output / "results.md").write_text(report.markdown(results), encoding="utf-8")
+        publish.write(results, options.output)
+    if options.publish is not None:
+        publish.update_page(results, options.publish)
     return 1 if any("failed" in run for run in results["runs"]) else 0
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Seqex from Python, over the typelib, encrypted: the work and the line of JSON of harness.c.
 
-Callbacks on the GLib loop at both sides; the payload of a request is made anew, and that of its reply
-compared.
+Callbacks on the GLib loop at both sides; the payload of a request is made anew, and that of its
+reply compared.
 """
 
 import argparse
@@ -191,7 +191,9 @@ def parse(arguments):
 
 def main(arguments):
     options = parse(arguments)
-    os.setpgid(0, 0)
+    # A session of its own has a group of its own already.
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
     ends = os.pipe()
     child = os.fork()
     if child == 0:

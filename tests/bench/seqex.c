@@ -149,7 +149,7 @@ replied_cb (GObject      *source,
     send_request (client, slot);
 }
 
-/* With more than one connection the requests go round all of them. */
+/* The requests go round all connections that are used. */
 static void
 send_request (Client *client,
               guint   slot)
@@ -157,7 +157,7 @@ send_request (Client *client,
   g_autoptr (GBytes) payload = bench_request_bytes (client->bench, slot);
   SeqexConnection *connection = client->connections->pdata[client->turn];
 
-  client->turn = (client->turn + 1) % client->connections->len;
+  client->turn = (client->turn + 1) % bench_active (client->bench);
   seqex_connection_send_with_reply_async (connection, payload, SEQEX_SEND_FLAGS_NONE, NULL,
                                           replied_cb, client);
 }
