@@ -5,7 +5,7 @@
 
 #include "seqex-connection-private.h"
 #include "seqex-error-private.h"
-#include "seqex-message.h"
+#include "seqex-message-private.h"
 
 /**
  * SeqexChannel:
@@ -223,9 +223,7 @@ seqex_channel_class_init (SeqexChannelClass *klass)
    *
    * Returns: `TRUE` if the handler has taken the message, `FALSE` to let it be ended
    */
-  signals[SIGNAL_MESSAGE] = g_signal_new ("message", SEQEX_TYPE_CHANNEL, G_SIGNAL_RUN_LAST, 0,
-                                          g_signal_accumulator_true_handled, NULL, NULL,
-                                          G_TYPE_BOOLEAN, 1, SEQEX_TYPE_MESSAGE);
+  signals[SIGNAL_MESSAGE] = seqex_message_install_signal (SEQEX_TYPE_CHANNEL);
 }
 
 static void
@@ -389,31 +387,20 @@ seqex_channel_set_timeout (SeqexChannel *self,
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_TIMEOUT]);
 }
 
-/* A task for one of the verbs; NULL if there is nothing to do any more. */
-static GTask *
-new_task (SeqexChannel        *self,
-          const char          *function,
-          GCancellable        *cancellable,
-          GAsyncReadyCallback  callback,
-          gpointer             user_data,
-          gpointer             tag)
+/* Where one of the verbs is done; NULL if there is nothing to do any more. */
+static SeqexDialogue *
+begin (SeqexChannel    *self,
+       const char      *function,
+       const SeqexCall *call)
 {
-  GTask *task;
+  g_autoptr (GMainContext) context = NULL;
 
-  if (self->connection == NULL)
-    {
-      g_task_report_error (self, callback, user_data, tag,
-                           seqex_error_from_result (SQX_ERR_CLOSED, NULL));
-      return NULL;
-    }
-  if (get_dialogue (self, function) == NULL)
-    return NULL;
+  if (self->connection != NULL)
+    return get_dialogue (self, function);
 
-  task = seqex_dialogue_new_task (seqex_connection_get_dialogue (self->connection), self,
-                                  cancellable, callback, user_data);
-  (g_task_set_source_tag) (task, tag);
-  g_task_set_name (task, function);
-  return task;
+  context = g_main_context_ref_thread_default ();
+  seqex_result_return_later (context, call, NULL, seqex_error_from_result (SQX_ERR_CLOSED, NULL));
+  return NULL;
 }
 
 /**
@@ -438,16 +425,17 @@ seqex_channel_send_async (SeqexChannel        *self,
                           GAsyncReadyCallback  callback,
                           gpointer             user_data)
 {
-  GTask *task;
+  const SeqexCall *call = SEQEX_CALL (seqex_channel_send_async);
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_CHANNEL (self));
   g_return_if_fail (payload != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = new_task (self, G_STRFUNC, cancellable, callback, user_data, seqex_channel_send_async);
-  if (task != NULL)
-    seqex_wait_send (seqex_connection_get_dialogue (self->connection), SEQEX_WAIT_DELIVERY, task,
-                     self->port.channel, NULL, 0, payload, flags);
+  dialogue = begin (self, G_STRFUNC, call);
+  if (dialogue != NULL)
+    seqex_wait_send (dialogue, SEQEX_WAIT_DELIVERY, call, self->port.channel, NULL, 0, payload,
+                     flags);
 }
 
 /**
@@ -467,10 +455,7 @@ seqex_channel_send_finish (SeqexChannel  *self,
                            GAsyncResult  *result,
                            GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_channel_send_async), FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
+  return seqex_result_propagate_boolean (result, self, seqex_channel_send_async, G_STRFUNC, error);
 }
 
 /**
@@ -496,17 +481,16 @@ seqex_channel_send_with_reply_async (SeqexChannel        *self,
                                      GAsyncReadyCallback  callback,
                                      gpointer             user_data)
 {
-  GTask *task;
+  const SeqexCall *call = SEQEX_CALL (seqex_channel_send_with_reply_async);
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_CHANNEL (self));
   g_return_if_fail (payload != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = new_task (self, G_STRFUNC, cancellable, callback, user_data,
-                   seqex_channel_send_with_reply_async);
-  if (task != NULL)
-    seqex_wait_send (seqex_connection_get_dialogue (self->connection), SEQEX_WAIT_REPLY, task,
-                     self->port.channel, NULL, 0, payload, flags);
+  dialogue = begin (self, G_STRFUNC, call);
+  if (dialogue != NULL)
+    seqex_wait_send (dialogue, SEQEX_WAIT_REPLY, call, self->port.channel, NULL, 0, payload, flags);
 }
 
 /**
@@ -526,11 +510,8 @@ seqex_channel_send_with_reply_finish (SeqexChannel  *self,
                                       GAsyncResult  *result,
                                       GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_channel_send_with_reply_async),
-                        NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return seqex_result_propagate_pointer (result, self, seqex_channel_send_with_reply_async,
+                                         G_STRFUNC, error);
 }
 
 /**
@@ -551,14 +532,15 @@ seqex_channel_receive_async (SeqexChannel        *self,
                              GAsyncReadyCallback  callback,
                              gpointer             user_data)
 {
-  GTask *task;
+  const SeqexCall *call = SEQEX_CALL (seqex_channel_receive_async);
+  SeqexDialogue *dialogue;
 
   g_return_if_fail (SEQEX_IS_CHANNEL (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = new_task (self, G_STRFUNC, cancellable, callback, user_data, seqex_channel_receive_async);
-  if (task != NULL)
-    seqex_wait_receive (seqex_connection_get_dialogue (self->connection), &self->port, task);
+  dialogue = begin (self, G_STRFUNC, call);
+  if (dialogue != NULL)
+    seqex_wait_receive (dialogue, &self->port, call);
 }
 
 /**
@@ -579,8 +561,6 @@ seqex_channel_receive_finish (SeqexChannel  *self,
                               GAsyncResult  *result,
                               GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_channel_receive_async), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return seqex_result_propagate_pointer (result, self, seqex_channel_receive_async,
+                                         G_STRFUNC, error);
 }

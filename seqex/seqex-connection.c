@@ -6,7 +6,7 @@
 #include "seqex-channel-private.h"
 #include "seqex-error-private.h"
 #include "seqex-endpoint-private.h"
-#include "seqex-message.h"
+#include "seqex-message-private.h"
 #include "seqex-statistics-private.h"
 
 /**
@@ -147,9 +147,7 @@ install_signals (void)
    *
    * Returns: `TRUE` if the handler has taken the message, `FALSE` to let it be ended
    */
-  signals[SIGNAL_MESSAGE] = g_signal_new ("message", SEQEX_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
-                                          g_signal_accumulator_true_handled, NULL, NULL,
-                                          G_TYPE_BOOLEAN, 1, SEQEX_TYPE_MESSAGE);
+  signals[SIGNAL_MESSAGE] = seqex_message_install_signal (SEQEX_TYPE_CONNECTION);
 
   /**
    * SeqexConnection::datagram:
@@ -447,17 +445,14 @@ seqex_connection_send_async (SeqexConnection     *self,
                              GAsyncReadyCallback  callback,
                              gpointer             user_data)
 {
-  GTask *task;
-
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
   g_return_if_fail (payload != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
   if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return;
 
-  task = seqex_dialogue_new_task (&self->dialogue, self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, seqex_connection_send_async);
-  seqex_wait_send (&self->dialogue, SEQEX_WAIT_DELIVERY, task, 0, NULL, 0, payload, flags);
+  seqex_wait_send (&self->dialogue, SEQEX_WAIT_DELIVERY, SEQEX_CALL (seqex_connection_send_async),
+                   0, NULL, 0, payload, flags);
 }
 
 /**
@@ -487,10 +482,8 @@ seqex_connection_send_finish (SeqexConnection  *self,
                               GAsyncResult     *result,
                               GError          **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_connection_send_async), FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
+  return seqex_result_propagate_boolean (result, self, seqex_connection_send_async,
+                                         G_STRFUNC, error);
 }
 
 /**
@@ -519,17 +512,14 @@ seqex_connection_send_with_reply_async (SeqexConnection     *self,
                                         GAsyncReadyCallback  callback,
                                         gpointer             user_data)
 {
-  GTask *task;
-
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
   g_return_if_fail (payload != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
   if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return;
 
-  task = seqex_dialogue_new_task (&self->dialogue, self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, seqex_connection_send_with_reply_async);
-  seqex_wait_send (&self->dialogue, SEQEX_WAIT_REPLY, task, 0, NULL, 0, payload, flags);
+  seqex_wait_send (&self->dialogue, SEQEX_WAIT_REPLY,
+                   SEQEX_CALL (seqex_connection_send_with_reply_async), 0, NULL, 0, payload, flags);
 }
 
 /**
@@ -553,11 +543,8 @@ seqex_connection_send_with_reply_finish (SeqexConnection  *self,
                                          GAsyncResult     *result,
                                          GError          **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_connection_send_with_reply_async),
-                        NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return seqex_result_propagate_pointer (result, self, seqex_connection_send_with_reply_async,
+                                         G_STRFUNC, error);
 }
 
 /**
@@ -583,16 +570,12 @@ seqex_connection_receive_async (SeqexConnection     *self,
                                 GAsyncReadyCallback  callback,
                                 gpointer             user_data)
 {
-  GTask *task;
-
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
   if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return;
 
-  task = seqex_dialogue_new_task (&self->dialogue, self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, seqex_connection_receive_async);
-  seqex_wait_receive (&self->dialogue, &self->port, task);
+  seqex_wait_receive (&self->dialogue, &self->port, SEQEX_CALL (seqex_connection_receive_async));
 }
 
 /**
@@ -613,10 +596,8 @@ seqex_connection_receive_finish (SeqexConnection  *self,
                                  GAsyncResult     *result,
                                  GError          **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_connection_receive_async), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return seqex_result_propagate_pointer (result, self, seqex_connection_receive_async,
+                                         G_STRFUNC, error);
 }
 
 /**
@@ -699,16 +680,12 @@ seqex_connection_close_async (SeqexConnection     *self,
                               GAsyncReadyCallback  callback,
                               gpointer             user_data)
 {
-  GTask *task;
-
   g_return_if_fail (SEQEX_IS_CONNECTION (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
   if (!seqex_dialogue_check_thread (&self->dialogue, G_STRFUNC))
     return;
 
-  task = seqex_dialogue_new_task (&self->dialogue, self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, seqex_connection_close_async);
-  seqex_wait_close (&self->dialogue, task);
+  seqex_wait_close (&self->dialogue, SEQEX_CALL (seqex_connection_close_async));
 }
 
 /**
@@ -733,8 +710,6 @@ seqex_connection_close_finish (SeqexConnection  *self,
                                GAsyncResult     *result,
                                GError          **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_connection_close_async), FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
+  return seqex_result_propagate_boolean (result, self, seqex_connection_close_async,
+                                         G_STRFUNC, error);
 }

@@ -13,131 +13,31 @@
 /* What is moved out of the core at a time. What is left waits there, where it is bounded. */
 #define COLLECT_LIMIT 128u
 
-/* A message that the program has and did not answer yet. The program may drop it in another thread,
- * where a garbage collector runs, so this is a weak reference and not a bare pointer. */
-typedef struct
-{
-  sqx_message_id id;
-  GWeakRef       message;
-} SeqexTaken;
-
-static guint
-hash_id (gconstpointer key)
-{
-  const sqx_message_id *id = key;
-
-  return (guint) id->number * 31 + (guint) (id->number >> 32) + id->channel * 0x9e3779b1u
-         + id->incarnation;
-}
-
-static gboolean
-equal_id (gconstpointer a,
-          gconstpointer b)
-{
-  const sqx_message_id *id_a = a;
-  const sqx_message_id *id_b = b;
-
-  return id_a->number == id_b->number && id_a->channel == id_b->channel
-         && id_a->incarnation == id_b->incarnation;
-}
-
-static void
-free_taken (gpointer data)
-{
-  SeqexTaken *taken = data;
-
-  g_weak_ref_clear (&taken->message);
-  g_free (taken);
-}
-
-void
-seqex_delivery_remember (SeqexDialogue *self,
-                         SeqexMessage *message)
-{
-  SeqexTaken *taken = g_new (SeqexTaken, 1);
-
-  if (self->taken == NULL)
-    self->taken = g_hash_table_new_full (hash_id, equal_id, NULL, free_taken);
-
-  taken->id = *seqex_message_get_id (message);
-  g_weak_ref_init (&taken->message, message);
-  g_hash_table_replace (self->taken, &taken->id, taken);
-}
-
-void
-seqex_delivery_forget (SeqexDialogue        *self,
-                       const sqx_message_id *id)
-{
-  if (self->taken != NULL)
-    g_hash_table_remove (self->taken, id);
-}
-
-typedef struct
-{
-  SeqexMail        mail;
-  SeqexConnection *connection; /* owned */
-  sqx_message_id   id;
-} DropMail;
-
-static void
-read_drop_mail (SeqexMail *mail)
-{
-  DropMail *drop = (DropMail *) mail;
-  SeqexDialogue *self = seqex_connection_get_dialogue (drop->connection);
-
-  seqex_delivery_forget (self, &drop->id);
-  if (self->core != NULL)
-    sqx_conn_end (self->core, seqex_driver_now (), &drop->id, SQX_END_ENDED);
-  seqex_dialogue_activate (self);
-}
-
-static void
-free_drop_mail (SeqexMail *mail)
-{
-  g_object_unref (((DropMail *) mail)->connection);
-  g_free (mail);
-}
-
-void
-seqex_delivery_drop (SeqexDialogue        *self,
-                     const sqx_message_id *id)
-{
-  DropMail *drop = g_new0 (DropMail, 1);
-
-  drop->mail.read = read_drop_mail;
-  drop->mail.free = free_drop_mail;
-  drop->connection = self->connection;
-  drop->id = *id;
-  seqex_driver_post (self->driver, &drop->mail);
-}
-
 /* From the core to the queues ------------------------------------------------------------ */
 
 static void
 take_cancelled (SeqexDialogue *self,
-                SeqexTaken  *taken)
+                SeqexMessage  *message)
 {
-  SeqexMessage *message = g_weak_ref_get (&taken->message);
-
-  if (message != NULL)
-    g_queue_push_tail (&self->cancelled, message);
+  g_queue_push_tail (&self->cancelled, g_object_ref (message));
+  seqex_message_forget (message);
 }
 
-/* The peer knows nothing any more of what it had sent. */
+/* Few are open at a time, and the one that is cancelled is mostly old. */
 static void
-take_restart (SeqexDialogue *self)
+take_cancel (SeqexDialogue        *self,
+             const sqx_message_id *id)
 {
-  GHashTableIter iter;
-  gpointer taken;
-
-  if (self->taken == NULL)
-    return;
-
-  g_hash_table_iter_init (&iter, self->taken);
-  while (g_hash_table_iter_next (&iter, NULL, &taken))
+  for (GList *link = self->taken.head; link != NULL; link = link->next)
     {
-      take_cancelled (self, taken);
-      g_hash_table_iter_remove (&iter);
+      const sqx_message_id *other = seqex_message_get_id (link->data);
+
+      if (other->number == id->number && other->channel == id->channel
+          && other->incarnation == id->incarnation)
+        {
+          take_cancelled (self, link->data);
+          return;
+        }
     }
 }
 
@@ -190,7 +90,6 @@ take_event (SeqexDialogue *self,
             sqx_event   *event)
 {
   SeqexWait *wait = event->tag;
-  SeqexTaken *taken;
 
   switch (event->type)
     {
@@ -208,12 +107,7 @@ take_event (SeqexDialogue *self,
       break;
 
     case SQX_EVENT_CANCELLED:
-      taken = self->taken != NULL ? g_hash_table_lookup (self->taken, &event->id) : NULL;
-      if (taken != NULL)
-        {
-          take_cancelled (self, taken);
-          g_hash_table_remove (self->taken, &event->id);
-        }
+      take_cancel (self, &event->id);
       break;
 
     case SQX_EVENT_DATAGRAM:
@@ -221,7 +115,9 @@ take_event (SeqexDialogue *self,
       break;
 
     case SQX_EVENT_RESTARTED:
-      take_restart (self);
+      /* The peer knows nothing any more of what it had sent. */
+      while (self->taken.length > 0)
+        take_cancelled (self, g_queue_peek_head (&self->taken));
       break;
 
     case SQX_EVENT_CLOSED:
@@ -299,13 +195,6 @@ hand_over_from (SeqexDialogue *self,
 
   if (!has_message (self, port) || !is_heard (port))
     return FALSE;
-  /* A task that was made in this iteration can only end in the next one. */
-  if (wait != NULL && wait->serial == self->driver->serial)
-    {
-      seqex_driver_mark_ready (self->driver);
-      seqex_dialogue_activate (self);
-      return FALSE;
-    }
   if (!sqx_conn_receive (self->core, seqex_driver_now (), port->channel, &received))
     return FALSE;
 
@@ -451,7 +340,8 @@ seqex_delivery_is_due (SeqexDialogue *self)
 void
 seqex_delivery_clear (SeqexDialogue *self)
 {
-  g_clear_pointer (&self->taken, g_hash_table_unref);
+  while (self->taken.length > 0)
+    seqex_message_forget (g_queue_peek_head (&self->taken));
   g_queue_clear_full (&self->cancelled, g_object_unref);
   g_queue_clear_full (&self->datagrams, (GDestroyNotify) g_bytes_unref);
 }

@@ -55,7 +55,7 @@ struct _SeqexDialogue
   /* For the program */
   SeqexPort       *ports;      /* unowned; the first is channel 0 */
   SeqexPort       *next_port;  /* whose turn it is; NULL: the first one's */
-  GHashTable      *taken;      /* sqx_message_id in its value -> owned SeqexTaken; NULL: none yet */
+  GQueue           taken;      /* unowned SeqexMessage: unanswered; each forgets itself */
   GQueue           cancelled;  /* owned SeqexMessage: the peer cancelled it, to be told */
   GQueue           datagrams;  /* owned GBytes: arrived, to be told */
   guint            undelivered; /* waits that failed since this side closes */
@@ -95,11 +95,6 @@ SeqexPort *seqex_dialogue_get_port   (SeqexDialogue        *self,
 GError    *seqex_dialogue_error      (SeqexDialogue        *self,
                                       sqx_result            result,
                                       gsize                 payload_size);
-GTask     *seqex_dialogue_new_task   (SeqexDialogue        *self,
-                                      gpointer              source_object,
-                                      GCancellable         *cancellable,
-                                      GAsyncReadyCallback   callback,
-                                      gpointer              user_data);
 
 /* For the driver: step 7, for a dialogue that is not active any more. Tells the program at most
  * @limit things and returns how many; activates the dialogue again if something is left. */
@@ -116,15 +111,6 @@ gboolean   seqex_delivery_deliver    (SeqexDialogue        *self);
 gboolean   seqex_delivery_is_due     (SeqexDialogue        *self);
 /* Whether a message waits for which nobody listens. */
 gboolean   seqex_delivery_is_unheard (SeqexDialogue        *self);
-/* Remembers @message, which is unanswered, until it is forgotten. */
-void       seqex_delivery_remember   (SeqexDialogue        *self,
-                                      SeqexMessage         *message);
-void       seqex_delivery_forget     (SeqexDialogue        *self,
-                                      const sqx_message_id *id);
-/* Posts that message @id went away unanswered, from any thread. Takes a reference to the
- * connection. */
-void       seqex_delivery_drop       (SeqexDialogue        *self,
-                                      const sqx_message_id *id);
 void       seqex_delivery_clear      (SeqexDialogue        *self);
 
 G_END_DECLS

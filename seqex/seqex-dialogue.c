@@ -232,16 +232,6 @@ seqex_dialogue_get_port (SeqexDialogue *self,
   return self->ports;
 }
 
-GTask *
-seqex_dialogue_new_task (SeqexDialogue       *self,
-                         gpointer             source_object,
-                         GCancellable        *cancellable,
-                         GAsyncReadyCallback  callback,
-                         gpointer             user_data)
-{
-  return seqex_driver_new_task (self->driver, source_object, cancellable, callback, user_data);
-}
-
 GError *
 seqex_dialogue_error (SeqexDialogue *self,
                       sqx_result     result,

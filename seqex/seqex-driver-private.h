@@ -28,6 +28,7 @@
 
 #include "core/sqx-endpoint.h"
 #include "seqex-address-private.h"
+#include "seqex-result-private.h"
 #include "seqex-types.h"
 #include "seqex-udp-private.h"
 
@@ -123,7 +124,8 @@ struct _SeqexDriver
   GQueue           active;     /* those to be looked at in step 7 */
   GQueue           unheard;    /* those with a message for which nobody listens */
   GSequence       *deadlines;  /* unowned SeqexWait, soonest first */
-  guint64          serial;     /* of the wake */
+  SeqexResult     *spare_result; /* owned, not in use; NULL: none */
+  guint64          serial;     /* of the wake, for tests */
 };
 
 SeqexDriver *seqex_driver_new           (void);
@@ -160,11 +162,6 @@ void         seqex_driver_mark_ready    (SeqexDriver               *self);
 void         seqex_driver_post          (SeqexDriver               *self,
                                          SeqexMail                 *mail);
 guint64      seqex_driver_now           (void);
-GTask       *seqex_driver_new_task      (SeqexDriver               *self,
-                                         gpointer                   source_object,
-                                         GCancellable              *cancellable,
-                                         GAsyncReadyCallback        callback,
-                                         gpointer                   user_data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SeqexDriver, seqex_driver_unref)
 

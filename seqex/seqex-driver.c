@@ -106,12 +106,13 @@ arm (SeqexDriver *self,
 void
 seqex_driver_mark_ready (SeqexDriver *self)
 {
-  GSource *current = g_main_current_source ();
+  GSource *current;
 
   if (self->stopped || self->ready)
     return;
 
   self->ready = TRUE;
+  current = g_main_current_source ();
   /* Inside a dispatch of the context its sources are looked at again before it sleeps. */
   if (current == NULL || g_source_get_context (current) != self->context)
     g_main_context_wakeup (self->context);
@@ -558,6 +559,7 @@ finalize (SeqexDriver *self)
   stop (self);
   g_source_unref (self->wake);
   g_clear_error (&self->send_error);
+  g_clear_object (&self->spare_result);
   g_sequence_free (self->deadlines);
   g_main_context_unref (self->context);
 }
@@ -643,22 +645,4 @@ seqex_driver_release (SeqexDriver *self)
 {
   if (self->owner == NULL && self->all.length == 0)
     stop (self);
-}
-
-GTask *
-seqex_driver_new_task (SeqexDriver         *self,
-                       gpointer             source_object,
-                       GCancellable        *cancellable,
-                       GAsyncReadyCallback  callback,
-                       gpointer             user_data)
-{
-  GTask *task;
-
-  /* So that the callback comes on the driver's context, whatever the caller's is. */
-  g_main_context_push_thread_default (self->context);
-  task = g_task_new (source_object, cancellable, callback, user_data);
-  g_main_context_pop_thread_default (self->context);
-  /* An outcome that is there counts, a received message above all. */
-  g_task_set_check_cancellable (task, FALSE);
-  return task;
 }

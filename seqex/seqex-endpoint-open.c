@@ -322,7 +322,7 @@ seqex_endpoint_finish_opening (SeqexEndpoint *self)
   else
     seqex_endpoint_announce (self, connection);
   /* Unless it was cancelled meanwhile. */
-  if (wait->task != NULL && wait->queue != &self->done)
+  if (wait->queue != NULL && wait->queue != &self->done)
     seqex_wait_resolve (wait, error == NULL ? g_steal_pointer (&connection) : NULL, error);
   else
     g_clear_error (&error);
@@ -425,8 +425,8 @@ seqex_endpoint_open_connection_async (SeqexEndpoint       *self,
 {
   SeqexOpening *opening;
   guint8 key[SEQEX_KEY_SIZE] = { 0 };
+  const SeqexCall *call = SEQEX_CALL (seqex_endpoint_open_connection_async);
   GError *error = NULL;
-  GTask *task;
 
   g_return_if_fail (SEQEX_IS_ENDPOINT (self));
   g_return_if_fail (G_IS_SOCKET_CONNECTABLE (peer));
@@ -434,16 +434,13 @@ seqex_endpoint_open_connection_async (SeqexEndpoint       *self,
   if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
     return;
 
-  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, seqex_endpoint_open_connection_async);
   if (!g_cancellable_set_error_if_cancelled (cancellable, &error)
       && (error = seqex_endpoint_get_failure (self)) == NULL
       && (peer_key == NULL || seqex_key_parse (peer_key, key, &error)))
     seqex_endpoint_ensure_bound (self, &error);
   if (error != NULL)
     {
-      g_task_return_error (task, error);
-      g_object_unref (task);
+      seqex_result_return_later (self->driver->context, call, NULL, error);
       return;
     }
 
@@ -459,7 +456,7 @@ seqex_endpoint_open_connection_async (SeqexEndpoint       *self,
   g_queue_push_tail_link (&self->openings, &opening->link);
 
   opening->wait = seqex_wait_new_for_endpoint (self->driver, G_OBJECT (self), &self->done,
-                                               SEQEX_WAIT_ENDPOINT_OPEN, &self->opening, task);
+                                               SEQEX_WAIT_ENDPOINT_OPEN, &self->opening, call);
   opening->wait->abandoned = abandoned;
   opening->wait->data = opening;
   seqex_lookup_start (peer, self->driver->context, opening->lookup, found_cb, opening,
@@ -499,9 +496,6 @@ seqex_endpoint_open_connection_finish (SeqexEndpoint  *self,
                                        GAsyncResult   *result,
                                        GError        **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_endpoint_open_connection_async),
-                        NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return seqex_result_propagate_pointer (result, self, seqex_endpoint_open_connection_async,
+                                         G_STRFUNC, error);
 }

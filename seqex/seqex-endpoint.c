@@ -207,12 +207,6 @@ hand_out (SeqexEndpoint *self)
 
   if (self->incoming.length == 0 || !has_listener (self))
     return FALSE;
-  /* A task that was made in this iteration can only end in the next one. */
-  if (wait != NULL && wait->serial == self->driver->serial)
-    {
-      seqex_endpoint_mark_ready (self);
-      return FALSE;
-    }
 
   connection = g_queue_pop_head (&self->incoming);
   if (wait != NULL)
@@ -255,7 +249,7 @@ finish_close (SeqexEndpoint *self)
       seqex_driver_close_transport (self->driver);
     }
   wait = self->closed ? g_queue_peek_head (&self->closing) : NULL;
-  if (wait == NULL || wait->serial == self->driver->serial)
+  if (wait == NULL)
     return FALSE;
   if (self->undelivered > 0)
     wait->error = g_error_new (SEQEX_ERROR, SEQEX_ERROR_FAILED,
@@ -650,27 +644,22 @@ seqex_endpoint_accept_async (SeqexEndpoint       *self,
                              GAsyncReadyCallback  callback,
                              gpointer             user_data)
 {
-  GTask *task;
+  const SeqexCall *call = SEQEX_CALL (seqex_endpoint_accept_async);
 
   g_return_if_fail (SEQEX_IS_ENDPOINT (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
   if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
     return;
 
-  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, seqex_endpoint_accept_async);
-  if (self->failure != NULL)
-    g_task_return_error (task, g_error_copy (self->failure));
-  else if (self->is_closing && self->incoming.length == 0)
-    g_task_return_pointer (task, NULL, NULL);
-  else
+  if (self->failure != NULL || (self->is_closing && self->incoming.length == 0))
     {
-      seqex_wait_new_for_endpoint (self->driver, G_OBJECT (self), &self->done,
-                                   SEQEX_WAIT_ENDPOINT_ACCEPT, &self->accepting, task);
-      seqex_endpoint_mark_ready (self);
+      seqex_result_return_later (self->driver->context, call, NULL,
+                                 self->failure != NULL ? g_error_copy (self->failure) : NULL);
       return;
     }
-  g_object_unref (task);
+  seqex_wait_new_for_endpoint (self->driver, G_OBJECT (self), &self->done,
+                               SEQEX_WAIT_ENDPOINT_ACCEPT, &self->accepting, call);
+  seqex_endpoint_mark_ready (self);
 }
 
 /**
@@ -691,10 +680,8 @@ seqex_endpoint_accept_finish (SeqexEndpoint  *self,
                               GAsyncResult   *result,
                               GError        **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_endpoint_accept_async), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return seqex_result_propagate_pointer (result, self, seqex_endpoint_accept_async,
+                                         G_STRFUNC, error);
 }
 
 /**
@@ -718,25 +705,22 @@ seqex_endpoint_close_async (SeqexEndpoint       *self,
                             GAsyncReadyCallback  callback,
                             gpointer             user_data)
 {
+  const SeqexCall *call = SEQEX_CALL (seqex_endpoint_close_async);
   SeqexWait *wait;
-  GTask *task;
 
   g_return_if_fail (SEQEX_IS_ENDPOINT (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
   if (!seqex_driver_check_thread (self->driver, G_STRFUNC))
     return;
 
-  task = seqex_driver_new_task (self->driver, self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, seqex_endpoint_close_async);
   if (self->closed || self->driver->core == NULL)
     {
-      g_task_return_boolean (task, TRUE);
-      g_object_unref (task);
+      seqex_result_return_later (self->driver->context, call, NULL, NULL);
       return;
     }
 
   wait = seqex_wait_new_for_endpoint (self->driver, G_OBJECT (self), &self->done,
-                                      SEQEX_WAIT_ENDPOINT_CLOSE, &self->closing, task);
+                                      SEQEX_WAIT_ENDPOINT_CLOSE, &self->closing, call);
   wait->abandoned = close_abandoned;
   begin_close (self);
   seqex_endpoint_mark_ready (self);
@@ -761,8 +745,6 @@ seqex_endpoint_close_finish (SeqexEndpoint  *self,
                              GAsyncResult   *result,
                              GError        **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_endpoint_close_async), FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
+  return seqex_result_propagate_boolean (result, self, seqex_endpoint_close_async,
+                                         G_STRFUNC, error);
 }

@@ -13,7 +13,12 @@ SeqexMessage         *seqex_message_new           (SeqexConnection   *connection
 /* Likewise, without a message around it. */
 GBytes               *seqex_message_bytes         (const sqx_message *received);
 const sqx_message_id *seqex_message_get_id        (SeqexMessage      *self);
+/* It is not among those that wait for an answer any more. */
+void                  seqex_message_forget        (SeqexMessage      *self);
 /* Runs code of the program. */
 void                  seqex_message_set_cancelled (SeqexMessage      *self);
+
+/* The message signal of the connection and of the channel. */
+guint                 seqex_message_install_signal (GType             type);
 
 G_END_DECLS

@@ -38,7 +38,11 @@ struct _SeqexMessage
   guint            flags;      /* SQX_MESSAGE_* */
   guint            position;
 
-  gboolean         answered;   /* or ended */
+  /* In the list of the dialogue as long as it can be answered; no data: it is not. Only the thread
+   * of the connection changes the list, and a message that is in it does not end: when its last
+   * reference goes, in whatever thread, it gets one more until that thread knows. */
+  GList            link;
+  int              answered;   /* or ended, or dropped; atomic */
   gboolean         cancelled;
 };
 
@@ -62,17 +66,26 @@ static GParamSpec *properties[PROP_PEER_KEY + 1];
 static gboolean
 is_open (SeqexMessage *self)
 {
-  return self->connection != NULL && !(self->flags & SQX_MESSAGE_FINAL) && !self->answered
-         && !self->cancelled;
+  return self->connection != NULL && !(self->flags & SQX_MESSAGE_FINAL)
+         && !g_atomic_int_get (&self->answered) && !self->cancelled;
+}
+
+void
+seqex_message_forget (SeqexMessage *self)
+{
+  if (self->link.data == NULL)
+    return;
+
+  g_queue_unlink (&seqex_connection_get_dialogue (self->connection)->taken, &self->link);
+  self->link.data = NULL;
 }
 
 /* For whoever answers: from now on the message is closed. */
 static void
-set_answered (SeqexMessage  *self,
-              SeqexDialogue *dialogue)
+set_answered (SeqexMessage *self)
 {
-  self->answered = TRUE;
-  seqex_delivery_forget (dialogue, &self->id);
+  g_atomic_int_set (&self->answered, TRUE);
+  seqex_message_forget (self);
 }
 
 SeqexMessage *
@@ -87,8 +100,11 @@ seqex_message_new (SeqexConnection   *connection,
   self->id = received->id;
   self->flags = received->flags;
   self->position = position;
-  if (is_open (self))
-    seqex_delivery_remember (seqex_connection_get_dialogue (connection), self);
+  if (!(self->flags & SQX_MESSAGE_FINAL))
+    {
+      self->link.data = self;
+      g_queue_push_tail_link (&seqex_connection_get_dialogue (connection)->taken, &self->link);
+    }
   return self;
 }
 
@@ -114,6 +130,31 @@ seqex_message_set_cancelled (SeqexMessage *self)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CANCELLED]);
 }
 
+typedef struct
+{
+  SeqexMail     mail;
+  SeqexMessage *message; /* owned */
+} DropMail;
+
+static void
+read_drop_mail (SeqexMail *mail)
+{
+  SeqexMessage *self = ((DropMail *) mail)->message;
+  SeqexDialogue *dialogue = seqex_connection_get_dialogue (self->connection);
+
+  seqex_message_forget (self);
+  if (dialogue->core != NULL)
+    sqx_conn_end (dialogue->core, seqex_driver_now (), &self->id, SQX_END_ENDED);
+  seqex_dialogue_activate (dialogue);
+}
+
+static void
+free_drop_mail (SeqexMail *mail)
+{
+  g_object_unref (((DropMail *) mail)->message);
+  g_free (mail);
+}
+
 /* May run in any thread, in the middle of a garbage collection: nothing but a note for the driver
  * leaves from here. */
 static void
@@ -123,14 +164,17 @@ seqex_message_dispose (GObject *object)
 
   if (is_open (self))
     {
-      SeqexConnection *connection = g_steal_pointer (&self->connection);
+      DropMail *drop = g_new0 (DropMail, 1);
 
+      g_atomic_int_set (&self->answered, TRUE);
       g_debug ("Message %" G_GUINT64_FORMAT " on channel %u, of %" G_GSIZE_FORMAT " bytes, was "
                "dropped unanswered", self->id.number, self->id.channel,
                g_bytes_get_size (self->payload));
-      seqex_delivery_drop (seqex_connection_get_dialogue (connection), &self->id);
+      drop->mail.read = read_drop_mail;
+      drop->mail.free = free_drop_mail;
+      drop->message = g_object_ref (self);
+      seqex_driver_post (seqex_connection_get_dialogue (self->connection)->driver, &drop->mail);
     }
-  g_clear_object (&self->connection);
 
   G_OBJECT_CLASS (seqex_message_parent_class)->dispose (object);
 }
@@ -141,6 +185,7 @@ seqex_message_finalize (GObject *object)
   SeqexMessage *self = SEQEX_MESSAGE (object);
 
   g_clear_pointer (&self->payload, g_bytes_unref);
+  g_clear_object (&self->connection);
 
   G_OBJECT_CLASS (seqex_message_parent_class)->finalize (object);
 }
@@ -273,6 +318,42 @@ seqex_message_class_init (SeqexMessageClass *klass)
 static void
 seqex_message_init (SeqexMessage *self)
 {
+}
+
+/* A handler of C gets its message without values and libffi in between, which would be half of what
+ * a message costs here. */
+static void
+marshal_message (GClosure *closure,
+                 GValue   *return_value,
+                 gpointer  instance,
+                 va_list   args,
+                 gpointer  marshal_data,
+                 int       n_params,
+                 GType    *param_types)
+{
+  typedef gboolean (*Handler) (gpointer first, gpointer message, gpointer last);
+  Handler handler = (Handler) (marshal_data != NULL ? marshal_data
+                                                    : ((GCClosure *) closure)->callback);
+  gboolean swapped = G_CCLOSURE_SWAP_DATA (closure);
+  gpointer message;
+  va_list copy;
+
+  va_copy (copy, args);
+  message = va_arg (copy, gpointer);
+  va_end (copy);
+  g_value_set_boolean (return_value, handler (swapped ? closure->data : instance, message,
+                                              swapped ? instance : closure->data));
+}
+
+guint
+seqex_message_install_signal (GType type)
+{
+  guint id = g_signal_new ("message", type, G_SIGNAL_RUN_LAST, 0,
+                           g_signal_accumulator_true_handled, NULL, NULL,
+                           G_TYPE_BOOLEAN, 1, SEQEX_TYPE_MESSAGE);
+
+  g_signal_set_va_marshaller (id, type, marshal_message);
+  return id;
 }
 
 /**
@@ -459,23 +540,20 @@ check_open (SeqexMessage *self)
 }
 
 static void
-answer (SeqexMessage   *self,
-        SeqexDialogue  *dialogue,
-        SeqexWaitKind   kind,
-        GTask          *task,
-        GBytes         *payload,
-        SeqexSendFlags  flags)
+answer (SeqexMessage    *self,
+        SeqexDialogue   *dialogue,
+        SeqexWaitKind    kind,
+        const SeqexCall *call,
+        GBytes          *payload,
+        SeqexSendFlags   flags)
 {
   GError *error = check_open (self);
 
   if (error != NULL)
-    {
-      g_task_return_error (task, error);
-      g_object_unref (task);
-    }
-  else if (seqex_wait_send (dialogue, kind, task, self->id.channel, &self->id, self->position + 1,
+    seqex_result_return_later (dialogue->driver->context, call, NULL, error);
+  else if (seqex_wait_send (dialogue, kind, call, self->id.channel, &self->id, self->position + 1,
                             payload, flags))
-    set_answered (self, dialogue);
+    set_answered (self);
 }
 
 /**
@@ -504,8 +582,6 @@ seqex_message_reply_async (SeqexMessage        *self,
                            gpointer             user_data)
 {
   SeqexDialogue *dialogue;
-  GTask *task;
-
   g_return_if_fail (SEQEX_IS_MESSAGE (self));
   g_return_if_fail (self->connection != NULL);
   g_return_if_fail (payload != NULL);
@@ -515,9 +591,8 @@ seqex_message_reply_async (SeqexMessage        *self,
   if (!seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
-  task = seqex_dialogue_new_task (dialogue, self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, seqex_message_reply_async);
-  answer (self, dialogue, SEQEX_WAIT_DELIVERY, task, payload, flags);
+  answer (self, dialogue, SEQEX_WAIT_DELIVERY, SEQEX_CALL (seqex_message_reply_async), payload,
+          flags);
 }
 
 /**
@@ -540,10 +615,7 @@ seqex_message_reply_finish (SeqexMessage  *self,
                             GAsyncResult  *result,
                             GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_message_reply_async), FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
+  return seqex_result_propagate_boolean (result, self, seqex_message_reply_async, G_STRFUNC, error);
 }
 
 /**
@@ -570,8 +642,6 @@ seqex_message_reply_with_reply_async (SeqexMessage        *self,
                                       gpointer             user_data)
 {
   SeqexDialogue *dialogue;
-  GTask *task;
-
   g_return_if_fail (SEQEX_IS_MESSAGE (self));
   g_return_if_fail (self->connection != NULL);
   g_return_if_fail (payload != NULL);
@@ -581,9 +651,8 @@ seqex_message_reply_with_reply_async (SeqexMessage        *self,
   if (!seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
-  task = seqex_dialogue_new_task (dialogue, self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, seqex_message_reply_with_reply_async);
-  answer (self, dialogue, SEQEX_WAIT_REPLY, task, payload, flags);
+  answer (self, dialogue, SEQEX_WAIT_REPLY, SEQEX_CALL (seqex_message_reply_with_reply_async),
+          payload, flags);
 }
 
 /**
@@ -604,11 +673,8 @@ seqex_message_reply_with_reply_finish (SeqexMessage  *self,
                                        GAsyncResult  *result,
                                        GError       **error)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (g_async_result_is_tagged (result, seqex_message_reply_with_reply_async),
-                        NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return seqex_result_propagate_pointer (result, self, seqex_message_reply_with_reply_async,
+                                         G_STRFUNC, error);
 }
 
 /**
@@ -650,7 +716,7 @@ seqex_message_end_with_reason (SeqexMessage   *self,
   if (!seqex_dialogue_check_thread (dialogue, G_STRFUNC))
     return;
 
-  set_answered (self, dialogue);
+  set_answered (self);
   if (dialogue->core == NULL)
     return;
   /* Should the core know better, nobody waits for the end. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A wait is an operation of the program that is not finished: a GTask with what belongs to it.
+ * A wait is an operation of the program that is not finished, with what belongs to it.
  *
  * It ends in two steps. seqex_wait_resolve() settles the outcome, from then on nothing changes it;
  * seqex_wait_return() tells the program, from a wake of the driver.
@@ -11,6 +11,7 @@
 
 #include "core/sqx.h"
 #include "seqex-enums.h"
+#include "seqex-result-private.h"
 #include "seqex-types.h"
 
 G_BEGIN_DECLS
@@ -33,7 +34,10 @@ typedef enum
 
 struct _SeqexWait
 {
-  /* Read-only. The task ends before anything else does, so it needs no cancellable of its own. */
+  gatomicrefcount  ref_count;
+
+  /* Read-only */
+  SeqexCall        call;        /* owns its cancellable, and its object if there is a callback */
   GObject         *object;      /* owned: the connection or the endpoint; keeps the rest of these */
   SeqexDriver     *driver;
   SeqexDialogue   *dialogue;    /* NULL for a wait of an endpoint */
@@ -42,10 +46,8 @@ struct _SeqexWait
   gsize            size;        /* of the payload */
   guint            position;    /* in its chain, of the message that was sent */
   guint            timeout;     /* milliseconds, 0 for none */
-  guint64          serial;      /* of the wake in which it began */
 
-  GTask           *task;        /* owned; NULL once returned */
-  GQueue          *queue;       /* in which link is */
+  GQueue          *queue;       /* in which link is; NULL once returned */
   GList            link;
   sqx_outgoing    *handle;      /* while the core has the message */
   guint64          due;
@@ -60,18 +62,18 @@ struct _SeqexWait
   sqx_result       failure;
 };
 
-/* Takes @task, whose cancellable is watched from now on, and puts the wait at the end of @queue. */
-SeqexWait *seqex_wait_new     (SeqexDialogue *dialogue,
-                               SeqexWaitKind  kind,
-                               GQueue        *queue,
-                               GTask         *task);
+/* Puts a wait for @call, whose cancellable is watched from now on, at the end of @queue. */
+SeqexWait *seqex_wait_new     (SeqexDialogue   *dialogue,
+                               SeqexWaitKind    kind,
+                               GQueue          *queue,
+                               const SeqexCall *call);
 /* The same for @endpoint, whose finished waits are in @done. */
-SeqexWait *seqex_wait_new_for_endpoint (SeqexDriver   *driver,
-                                        GObject       *endpoint,
-                                        GQueue        *done,
-                                        SeqexWaitKind  kind,
-                                        GQueue        *queue,
-                                        GTask         *task);
+SeqexWait *seqex_wait_new_for_endpoint (SeqexDriver     *driver,
+                                        GObject         *endpoint,
+                                        GQueue          *done,
+                                        SeqexWaitKind    kind,
+                                        GQueue          *queue,
+                                        const SeqexCall *call);
 SeqexWait *seqex_wait_ref     (SeqexWait     *self);
 void       seqex_wait_unref   (SeqexWait     *self);
 /* Lets it time out. */
@@ -100,22 +102,22 @@ void       seqex_waits_clear_queue (GQueue       *queue,
                                     const GError *error);
 
 /* Sends @payload and waits for what the kind of the wait says. @answered is the message that it
- * answers, at @position of its chain, or NULL. Takes @task. Returns whether it was submitted; if
- * not, @task fails in a later iteration. */
+ * answers, at @position of its chain, or NULL. Returns whether it was submitted; if not, @call fails
+ * in a later iteration. */
 gboolean   seqex_wait_send    (SeqexDialogue        *dialogue,
                                SeqexWaitKind         kind,
-                               GTask                *task,
+                               const SeqexCall      *call,
                                guint                 channel,
                                const sqx_message_id *answered,
                                guint                 position,
                                GBytes               *payload,
                                SeqexSendFlags        flags);
-/* Waits for a message on @port. Takes @task. */
+/* Waits for a message on @port. */
 void       seqex_wait_receive (SeqexDialogue        *dialogue,
                                SeqexPort            *port,
-                               GTask                *task);
-/* Closes the connection, and waits for that. Takes @task. */
+                               const SeqexCall      *call);
+/* Closes the connection, and waits for that. */
 void       seqex_wait_close   (SeqexDialogue        *dialogue,
-                               GTask                *task);
+                               const SeqexCall      *call);
 
 G_END_DECLS

@@ -3,6 +3,8 @@
 
 #include "seqex-wait-private.h"
 
+#include <string.h>
+
 #include "seqex-connection-private.h"
 #include "seqex-debug-private.h"
 #include "seqex-dialogue-private.h"
@@ -11,13 +13,15 @@
 SeqexWait *
 seqex_wait_ref (SeqexWait *self)
 {
-  return g_atomic_rc_box_acquire (self);
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
 }
 
 void
 seqex_wait_unref (SeqexWait *self)
 {
-  g_atomic_rc_box_release (self);
+  if (g_atomic_ref_count_dec (&self->ref_count))
+    g_free (self);
 }
 
 typedef struct
@@ -54,60 +58,55 @@ cancelled_cb (GCancellable *cancellable,
 
   mail->mail.read = read_cancel_mail;
   mail->mail.free = free_cancel_mail;
-  mail->wait = g_atomic_rc_box_acquire (self);
+  mail->wait = seqex_wait_ref (self);
   seqex_driver_post (self->driver, &mail->mail);
 }
 
-static SeqexWait *
-new_wait (SeqexDriver   *driver,
-          GObject       *object,
-          GQueue        *done,
-          SeqexWaitKind  kind,
-          GQueue        *queue,
-          GTask         *task)
+SeqexWait *
+seqex_wait_new_for_endpoint (SeqexDriver     *driver,
+                             GObject         *object,
+                             GQueue          *done,
+                             SeqexWaitKind    kind,
+                             GQueue          *queue,
+                             const SeqexCall *call)
 {
-  SeqexWait *self = g_atomic_rc_box_new0 (SeqexWait);
-  GCancellable *cancellable = g_task_get_cancellable (task);
+  SeqexWait *self = g_malloc (sizeof *self);
 
+  /* Made for each exchange: malloc() has such blocks at hand, calloc() does not. */
+  memset (self, 0, sizeof *self);
+  g_atomic_ref_count_init (&self->ref_count);
+  self->call = *call;
+  if (call->callback != NULL)
+    g_object_ref (call->object);
   self->object = g_object_ref (object);
   self->driver = driver;
   self->done = done;
   self->kind = kind;
-  self->serial = driver->serial;
-  self->task = task;
   self->queue = queue;
   self->link.data = self;
   g_queue_push_tail_link (queue, &self->link);
 
-  if (cancellable != NULL)
-    self->cancelled_id = g_cancellable_connect (cancellable, G_CALLBACK (cancelled_cb),
-                                                g_atomic_rc_box_acquire (self),
-                                                (GDestroyNotify) seqex_wait_unref);
+  if (call->cancellable != NULL)
+    {
+      g_object_ref (call->cancellable);
+      self->cancelled_id = g_cancellable_connect (call->cancellable, G_CALLBACK (cancelled_cb),
+                                                  seqex_wait_ref (self),
+                                                  (GDestroyNotify) seqex_wait_unref);
+    }
   return self;
 }
 
 SeqexWait *
-seqex_wait_new (SeqexDialogue *dialogue,
-                SeqexWaitKind  kind,
-                GQueue        *queue,
-                GTask         *task)
+seqex_wait_new (SeqexDialogue   *dialogue,
+                SeqexWaitKind    kind,
+                GQueue          *queue,
+                const SeqexCall *call)
 {
-  SeqexWait *self = new_wait (dialogue->driver, G_OBJECT (dialogue->connection), &dialogue->done,
-                              kind, queue, task);
+  SeqexWait *self = seqex_wait_new_for_endpoint (dialogue->driver, G_OBJECT (dialogue->connection),
+                                                 &dialogue->done, kind, queue, call);
 
   self->dialogue = dialogue;
   return self;
-}
-
-SeqexWait *
-seqex_wait_new_for_endpoint (SeqexDriver   *driver,
-                             GObject       *endpoint,
-                             GQueue        *done,
-                             SeqexWaitKind  kind,
-                             GQueue        *queue,
-                             GTask         *task)
-{
-  return new_wait (driver, endpoint, done, kind, queue, task);
 }
 
 /* After this nothing but its owner knows @self. */
@@ -115,7 +114,7 @@ static void
 detach (SeqexWait *self)
 {
   if (self->cancelled_id != 0)
-    g_cancellable_disconnect (g_task_get_cancellable (self->task), self->cancelled_id);
+    g_cancellable_disconnect (self->call.cancellable, self->cancelled_id);
   self->cancelled_id = 0;
 
   g_clear_pointer (&self->deadline, g_sequence_remove);
@@ -153,7 +152,7 @@ seqex_wait_resolve (SeqexWait *self,
                     gpointer   outcome,
                     GError    *error)
 {
-  g_assert (self->task != NULL && self->queue != self->done);
+  g_assert (self->queue != NULL && self->queue != self->done);
 
   detach (self);
   self->outcome = outcome;
@@ -183,31 +182,29 @@ seqex_wait_abandon (SeqexWait *self,
   seqex_wait_resolve (self, NULL, error);
 }
 
+/* The end of @self, but for what it tells the program. */
+static void
+take_apart (SeqexWait *self)
+{
+  if (self->call.callback != NULL)
+    g_object_unref (self->call.object);
+  g_clear_object (&self->call.cancellable);
+  g_object_unref (self->object);
+  seqex_wait_unref (self);
+}
+
 void
 seqex_wait_return (SeqexWait *self)
 {
-  g_autoptr (GTask) task = NULL;
-  g_autoptr (GObject) object = NULL;
-
   detach (self);
-  task = g_steal_pointer (&self->task);
-  object = g_steal_pointer (&self->object);
-
   if (self->error == NULL && self->failure != SQX_OK)
     self->error = seqex_dialogue_error (self->dialogue, self->failure, self->size);
-
   if (self->error != NULL)
-    {
-      g_clear_object (&self->outcome);
-      g_task_return_error (task, g_steal_pointer (&self->error));
-    }
-  else if (self->kind == SEQEX_WAIT_DELIVERY || self->kind == SEQEX_WAIT_CLOSE
-           || self->kind == SEQEX_WAIT_ENDPOINT_CLOSE)
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_pointer (task, g_steal_pointer (&self->outcome), g_object_unref);
+    g_clear_object (&self->outcome);
 
-  seqex_wait_unref (self);
+  seqex_result_return (&self->driver->spare_result, &self->call, g_steal_pointer (&self->outcome),
+                       g_steal_pointer (&self->error));
+  take_apart (self);
 }
 
 void
@@ -233,13 +230,6 @@ seqex_waits_next (SeqexDriver *driver)
   return ((SeqexWait *) g_sequence_get (first))->due;
 }
 
-static gboolean
-return_cb (gpointer user_data)
-{
-  seqex_wait_return (user_data);
-  return G_SOURCE_REMOVE;
-}
-
 void
 seqex_waits_clear_queue (GQueue       *queue,
                          const GError *error)
@@ -248,15 +238,14 @@ seqex_waits_clear_queue (GQueue       *queue,
 
   while ((wait = g_queue_peek_head (queue)) != NULL)
     {
-      g_autoptr (GSource) source = g_idle_source_new ();
-
       if (queue != wait->done)
         wait->error = g_error_copy (error);
+      else if (wait->error == NULL && wait->failure != SQX_OK)
+        wait->error = seqex_dialogue_error (wait->dialogue, wait->failure, wait->size);
       detach (wait);
-
-      g_source_set_static_name (source, "[seqex] disposed");
-      g_source_set_callback (source, return_cb, wait, NULL);
-      g_source_attach (source, wait->driver->context);
+      seqex_result_return_later (wait->driver->context, &wait->call,
+                                 g_steal_pointer (&wait->outcome), g_steal_pointer (&wait->error));
+      take_apart (wait);
     }
 }
 
@@ -271,64 +260,74 @@ seqex_waits_clear (SeqexDialogue *dialogue,
     seqex_waits_clear_queue (&port->waits, error);
 }
 
-/* Fails @task in a later iteration; takes it. */
 static gboolean
-refuse (GTask  *task,
-        GError *error)
+refuse (SeqexDialogue   *dialogue,
+        const SeqexCall *call,
+        GError          *error)
 {
-  g_task_return_error (task, error);
-  g_object_unref (task);
+  seqex_result_return_later (dialogue->driver->context, call, NULL, error);
   return FALSE;
+}
+
+static sqx_result
+submit (SeqexWait            *self,
+        guint                 channel,
+        const sqx_message_id *answered,
+        GBytes               *payload,
+        SeqexSendFlags        flags)
+{
+  sqx_conn *core = self->dialogue->core;
+  guint64 now = seqex_driver_now ();
+  sqx_payload bytes = { .owner = payload };
+  guint32 core_flags = 0;
+
+  bytes.data = g_bytes_get_data (payload, &bytes.size);
+  self->size = bytes.size;
+  if (flags & SEQEX_SEND_FLAGS_ORDERED)
+    core_flags |= SQX_MESSAGE_ORDERED;
+  if (self->kind == SEQEX_WAIT_DELIVERY)
+    core_flags |= SQX_MESSAGE_FINAL;
+
+  if (answered != NULL)
+    return sqx_conn_reply (core, now, answered, &bytes, core_flags, self, &self->handle);
+  return sqx_conn_send (core, now, channel, &bytes, core_flags, self, &self->handle);
 }
 
 gboolean
 seqex_wait_send (SeqexDialogue        *dialogue,
                  SeqexWaitKind         kind,
-                 GTask                *task,
+                 const SeqexCall      *call,
                  guint                 channel,
                  const sqx_message_id *answered,
                  guint                 position,
                  GBytes               *payload,
                  SeqexSendFlags        flags)
 {
-  sqx_payload bytes = { .owner = payload };
-  guint32 core_flags = 0;
   GError *error = NULL;
   sqx_result result;
   SeqexWait *wait;
 
-  if (g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error))
-    return refuse (task, error);
+  if (g_cancellable_set_error_if_cancelled (call->cancellable, &error))
+    return refuse (dialogue, call, error);
   if (dialogue->core == NULL)
-    return refuse (task, seqex_dialogue_error (dialogue, SQX_ERR_CLOSED, 0));
+    return refuse (dialogue, call, seqex_dialogue_error (dialogue, SQX_ERR_CLOSED, 0));
 
-  bytes.data = g_bytes_get_data (payload, &bytes.size);
-  if (flags & SEQEX_SEND_FLAGS_ORDERED)
-    core_flags |= SQX_MESSAGE_ORDERED;
-  if (kind == SEQEX_WAIT_DELIVERY)
-    core_flags |= SQX_MESSAGE_FINAL;
-
-  wait = seqex_wait_new (dialogue, kind, &dialogue->open, task);
-  wait->size = bytes.size;
+  wait = seqex_wait_new (dialogue, kind, &dialogue->open, call);
   wait->position = position;
-  if (answered != NULL)
-    result = sqx_conn_reply (dialogue->core, seqex_driver_now (), answered, &bytes, core_flags,
-                             wait, &wait->handle);
-  else
-    result = sqx_conn_send (dialogue->core, seqex_driver_now (), channel, &bytes, core_flags, wait,
-                            &wait->handle);
+  result = submit (wait, channel, answered, payload, flags);
   SEQEX_NOTE (MESSAGE, "%p: channel %u: sends %zu bytes%s%s: %s", dialogue->connection, channel,
-              bytes.size, answered != NULL ? ", an answer" : "",
+              wait->size, answered != NULL ? ", an answer" : "",
               kind == SEQEX_WAIT_DELIVERY ? ", final" : "", sqx_result_string (result));
   if (result != SQX_OK)
     {
-      /* The task was made in this call, so it ends in a later iteration. */
-      wait->handle = NULL;
-      wait->failure = result;
+      detach (wait);
       /* The program did not answer it, so it was cancelled, and the news are on their way. */
       if (result == SQX_ERR_ALREADY_ANSWERED)
-        wait->error = seqex_error_from_end (SQX_END_CANCELLED);
-      seqex_wait_return (wait);
+        error = seqex_error_from_end (SQX_END_CANCELLED);
+      else
+        error = seqex_dialogue_error (dialogue, result, wait->size);
+      refuse (dialogue, call, error);
+      take_apart (wait);
       return FALSE;
     }
 
@@ -338,29 +337,28 @@ seqex_wait_send (SeqexDialogue        *dialogue,
 }
 
 void
-seqex_wait_receive (SeqexDialogue *dialogue,
-                    SeqexPort   *port,
-                    GTask       *task)
+seqex_wait_receive (SeqexDialogue   *dialogue,
+                    SeqexPort       *port,
+                    const SeqexCall *call)
 {
-  seqex_wait_new (dialogue, SEQEX_WAIT_RECEIVE, &port->waits, task);
+  seqex_wait_new (dialogue, SEQEX_WAIT_RECEIVE, &port->waits, call);
   seqex_dialogue_mark_ready (dialogue);
 }
 
 void
-seqex_wait_close (SeqexDialogue *dialogue,
-                  GTask       *task)
+seqex_wait_close (SeqexDialogue   *dialogue,
+                  const SeqexCall *call)
 {
   sqx_conn *core = dialogue->core;
 
   if (dialogue->closed
       && (dialogue->failure != NULL || core == NULL || sqx_conn_state (core) >= SQX_STATE_DRAINING))
     {
-      g_task_return_boolean (task, TRUE);
-      g_object_unref (task);
+      refuse (dialogue, call, NULL);
       return;
     }
 
-  seqex_wait_new (dialogue, SEQEX_WAIT_CLOSE, &dialogue->closing, task);
+  seqex_wait_new (dialogue, SEQEX_WAIT_CLOSE, &dialogue->closing, call);
   /* Does nothing the second time. */
   sqx_conn_close (core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
   seqex_dialogue_mark_ready (dialogue);

@@ -92,7 +92,7 @@ test_taken (void)
   assert_cancelled (&asked);
   wait_until (seqex_message_get_cancelled (message));
   g_assert_cmpuint (count, ==, 1);
-  g_assert_cmpuint (g_hash_table_size (seqex_connection_get_dialogue (pair.b)->taken), ==, 0);
+  g_assert_cmpuint (seqex_connection_get_dialogue (pair.b)->taken.length, ==, 0);
 
   g_assert_false (util_reply (message, "answer", &error));
   g_assert_error (error, SEQEX_ERROR, SEQEX_ERROR_CANCELLED_BY_PEER);

@@ -319,7 +319,7 @@ test_messages_in_thread (void)
     }
   g_thread_join (thread);
   g_free (asked);
-  g_assert_cmpuint (g_hash_table_size (seqex_connection_get_dialogue (pair.b)->taken), ==, 0);
+  g_assert_cmpuint (seqex_connection_get_dialogue (pair.b)->taken.length, ==, 0);
   util_pair_free (&pair);
 }
 
