@@ -30,6 +30,7 @@ void
 seqex_connection_init_config (sqx_config *config)
 {
   sqx_config_init (config);
+  config->max_datagram_size = SQX_DATAGRAM_MAX;
   config->random = seqex_random_fill;
   config->payload_ref = ref_payload;
   config->payload_unref = unref_payload;
@@ -68,6 +69,10 @@ set_up_core (SeqexConnection *self)
   sqx_endpoint_config config;
   sqx_conn *core = NULL;
 
+  /* What the peer sends must not fill the socket by a few datagrams. */
+  if (self->socket != NULL)
+    self->config.max_datagram_size = MIN (self->config.max_datagram_size,
+                                          seqex_udp_largest (self->socket));
   sqx_endpoint_config_init (&config);
   config.connection = self->config;
   if (seqex_driver_start (self->dialogue.driver, &config))

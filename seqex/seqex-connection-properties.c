@@ -248,13 +248,14 @@ install_fixed_properties (void)
    * The size of the largest datagram that is sent and accepted, in bytes, without the headers of
    * UDP and IP.
    *
-   * The default is what every path through the internet carries. Where the path is known to carry
-   * more, as on the loopback device or in a pair of Unix sockets, larger ones are faster. Both
-   * peers should use the same size: a larger one than the own is not accepted.
+   * It is at most an eighth of the socket's receive buffer (but not below 1200), and sending stays
+   * below what the peer accepts. How much the path to the peer carries is found out while data is
+   * sent (RFC 8899): the first datagrams have 1200 bytes, which every path through the internet
+   * carries.
    */
   properties[PROP_MAX_DATAGRAM_SIZE] = g_param_spec_uint ("max-datagram-size", NULL, NULL,
                                                           SQX_DATAGRAM_MIN, SQX_DATAGRAM_MAX,
-                                                          SQX_DATAGRAM_DEFAULT, construct);
+                                                          SQX_DATAGRAM_MAX, construct);
 }
 
 static void

@@ -109,9 +109,6 @@ struct _SeqexDriver
   guint64          n_foreign;  /* datagrams that are not of this protocol */
   guint            refusals;   /* in a row */
   guint            read_errors; /* in a row */
-  guint            max_datagram_size; /* that is received … */
-  guint            datagram_size;     /* … and sent: smaller if the transport said so … */
-  guint            least_size;        /* … but not below this */
   gboolean         ready;      /* a wake is due */
   gboolean         stopped;
 

@@ -575,9 +575,6 @@ seqex_driver_start (SeqexDriver               *self,
                     const sqx_endpoint_config *config)
 {
   self->core = sqx_endpoint_new (config, seqex_driver_now ());
-  self->max_datagram_size = self->datagram_size = config->connection.max_datagram_size;
-  /* An encrypted connection cannot begin with less. */
-  self->least_size = config->crypto != NULL ? SQX_DATAGRAM_DEFAULT : SQX_DATAGRAM_MIN;
   return self->core != NULL;
 }
 

@@ -89,6 +89,9 @@ take_transport (SeqexEndpoint  *self,
 
       self->local_address = g_socket_get_local_address (socket, NULL);
       seqex_refusal_watch (socket);
+      /* What peers send must not fill the socket by a few datagrams. */
+      self->config.max_datagram_size = seqex_udp_largest (socket);
+      sqx_endpoint_set_max_datagram_size (self->driver->core, self->config.max_datagram_size);
       /* It would end in an error when nobody sends anything. */
       g_socket_set_timeout (socket, 0);
     }

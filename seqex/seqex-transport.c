@@ -23,12 +23,6 @@
 /* So is a device whose queue is full, which does not say when it is no more. */
 #define FULL_DELAY    (1 * SQX_MILLISECOND)
 
-/* What is tried next when the transport calls a datagram too long: half the largest, jumbo frames,
- * Ethernet with IPv4 and IPv6, what every path carries, and the least that works. */
-static const guint datagram_sizes[] = {
-  32768, 16384, 8952, 4096, 1472, 1452, SQX_DATAGRAM_DEFAULT, SQX_DATAGRAM_MIN,
-};
-
 /* Errors that do not go away. */
 static gboolean
 is_final (const GError *error)
@@ -208,19 +202,6 @@ seqex_transport_read (SeqexDriver  *self,
 
 /* Writing ------------------------------------------------------------------------------- */
 
-/* The core sends what was lost again, in datagrams that fit. */
-static void
-shrink_datagrams (SeqexDriver *self,
-                  gsize        refused_size)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (datagram_sizes); i++)
-    if (datagram_sizes[i] < refused_size && datagram_sizes[i] >= self->least_size)
-      {
-        self->datagram_size = MIN (self->datagram_size, datagram_sizes[i]);
-        return;
-      }
-}
-
 void
 seqex_transport_drop_batch (SeqexDriver *self)
 {
@@ -237,7 +218,8 @@ lose_datagrams (SeqexDriver *self,
   SeqexBatch *batch = self->batch;
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE))
-    shrink_datagrams (self, seqex_batch_size (batch, batch->first));
+    sqx_endpoint_handle_too_large (self->core, seqex_driver_now (), &batch->to[batch->first],
+                                   seqex_batch_size (batch, batch->first));
   self->send_errors += batch->offered;
   g_clear_error (&self->send_error);
   self->send_error = error;
@@ -374,7 +356,7 @@ fill_batch (SeqexDriver *self)
       guint32 at = batch->at[batch->count];
 
       size = sqx_endpoint_poll_transmit (self->core, now, &batch->to[batch->count],
-                                         batch->data + at, self->datagram_size);
+                                         batch->data + at, SQX_DATAGRAM_MAX);
       if (size == 0)
         break;
       batch->at[++batch->count] = at + (guint32) size;

@@ -139,6 +139,14 @@ sqx_endpoint_set_accepts (sqx_endpoint *endpoint,
   endpoint->config.accepts = accepts;
 }
 
+void
+sqx_endpoint_set_max_datagram_size (sqx_endpoint *endpoint,
+                                    uint32_t      size)
+{
+  if (size >= SQX_DATAGRAM_MIN && size <= SQX_DATAGRAM_MAX)
+    endpoint->config.connection.max_datagram_size = size;
+}
+
 /* Connections -------------------------------------------------------------------------- */
 
 static uint64_t

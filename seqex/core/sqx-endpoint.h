@@ -86,6 +86,9 @@ void          sqx_endpoint_free (sqx_endpoint *endpoint);
  * that use one; a peer that proves to know it needs no other trust. NULL: none. */
 void sqx_endpoint_set_psk     (sqx_endpoint *endpoint, const uint8_t *psk);
 void sqx_endpoint_set_accepts (sqx_endpoint *endpoint, bool accepts);
+/* Of connections that peers open from now on: config.connection.max_datagram_size, if @size is
+ * valid. */
+void sqx_endpoint_set_max_datagram_size (sqx_endpoint *endpoint, uint32_t size);
 
 /* handle_* ---------------------------------------------------------------------------- */
 

@@ -106,7 +106,7 @@ test_batches (void)
   guint done = 0;
 
   fake_transport_new_pair (&a, &b);
-  pair.a = seqex_connection_new_for_transport (G_DATAGRAM_BASED (a));
+  pair.a = g_object_new (SEQEX_TYPE_CONNECTION, "transport", a, "max-datagram-size", 1200, NULL);
   pair.b = seqex_connection_new_for_transport (G_DATAGRAM_BASED (b));
   g_signal_connect (pair.b, "message", G_CALLBACK (util_echo_cb), NULL);
   util_exchange (pair.a, "x");

@@ -303,12 +303,12 @@ test_garbage (Fixture      *fixture,
   g_autoptr (SeqexStatistics) before = NULL;
   g_autoptr (SeqexStatistics) after = NULL;
   g_autofree char *text = NULL;
-  guint8 *too_long = g_malloc0 (1201);
+  guint8 *too_long = g_malloc0 (65508);
 
   too_long[0] = 0x0c;
   util_exchange (fixture->pair.a, "x");
   before = seqex_connection_get_statistics (fixture->pair.b);
-  g_queue_push_tail (&fixture->fake_b->inbox, g_bytes_new_take (too_long, 1201));
+  g_queue_push_tail (&fixture->fake_b->inbox, g_bytes_new_take (too_long, 65508));
   g_queue_push_tail (&fixture->fake_b->inbox, g_bytes_new (NULL, 0));
   g_queue_push_tail (&fixture->fake_b->inbox, util_bytes ("\x0c"));
   for (guint i = 0; i < 200; i++)
