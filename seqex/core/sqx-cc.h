@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "sqx-bbr.h"
 #include "sqx-cubic.h"
 #include "sqx-newreno.h"
 #include "sqx-rate.h"
@@ -21,6 +22,7 @@ typedef struct
   {
     sqx_newreno_state newreno;
     sqx_cubic_state   cubic;
+    sqx_bbr_state     bbr;
   };
 } sqx_cc;
 
@@ -66,6 +68,7 @@ struct sqx_cc_ops
 
 extern const sqx_cc_ops sqx_newreno;
 extern const sqx_cc_ops sqx_cubic;
+extern const sqx_cc_ops sqx_bbr;
 
 void     sqx_cc_init         (sqx_cc *cc, const sqx_cc_ops *ops, uint64_t datagram, uint32_t seed);
 /* Sets the window's floor: SQX_WINDOW_MINIMUM datagrams, SQX_WINDOW_LAN while @min_rtt (0: not

@@ -143,6 +143,13 @@
 #define SQX_WINDOW_LAN            UINT64_C (262144) /* floor in bytes while the RTT is under … */
 #define SQX_LAN_RTT               SQX_MILLISECOND
 
+/* Pacing ------------------------------------------------------------------------------ */
+
+#define SQX_PACING_INTERVAL       SQX_MILLISECOND /* what it lets go at once lasts so long … */
+#define SQX_PACING_BATCH_MIN      2u   /* … but is so many datagrams at least … */
+#define SQX_PACING_BATCH_MAX      UINT64_C (65536) /* … and so many bytes at most */
+#define SQX_PACING_LATE           (2 * SQX_MILLISECOND) /* of a timer, which is made up for */
+
 /* Time -------------------------------------------------------------------------------- */
 
 #define SQX_ACK_DELAY_DEFAULT     (25 * SQX_MILLISECOND)

@@ -86,6 +86,9 @@ sqx_link_init (sqx_link         *link,
   sqx_acks_init (&link->acks, config->ack_delay);
   sqx_recovery_init (&link->recovery, &listener, link, config->controller, first_number,
                      link->pmtu.size, draw (config));
+  sqx_pacer_init (&link->pacer);
+  link->max_rate = config->max_send_rate;
+  link->paced_until = SQX_TIME_NEVER;
   draw_skip (link, config);
 }
 
@@ -158,6 +161,34 @@ sqx_link_may_send (const sqx_link *link)
   return sqx_recovery_room (&link->recovery) >= link->pmtu.size;
 }
 
+/* Bytes a second; 0: as fast as the window allows. Within a LAN timers are too coarse for anything
+ * else. */
+static uint64_t
+rate (const sqx_link *link)
+{
+  const sqx_recovery *recovery = &link->recovery;
+  uint64_t pacing_rate = recovery->rtt.min < SQX_LAN_RTT ? 0 : recovery->cc.pacing_rate;
+
+  if (pacing_rate == 0 || link->max_rate == 0)
+    return SQX_MAX (pacing_rate, link->max_rate);
+  return SQX_MIN (pacing_rate, link->max_rate);
+}
+
+bool
+sqx_link_may_send_now (sqx_link *link,
+                       uint64_t  now)
+{
+  uint64_t at;
+
+  if (!sqx_link_may_send (link))
+    return false;
+  at = sqx_pacer_next (&link->pacer, now, rate (link));
+  if (at <= now || link->recovery.probes > 0)
+    return true;
+  link->paced_until = at;
+  return false;
+}
+
 bool
 sqx_link_prepare (sqx_link         *link,
                   const sqx_config *config)
@@ -208,5 +239,7 @@ sqx_link_sent (sqx_link         *link,
   sqx_recovery_on_sent (&link->recovery, now, packet->writer.size, packet->eliciting, limited,
                         packet->records, packet->count);
   link->pmtu.full += packet->eliciting && !limited;
+  if (packet->eliciting)
+    sqx_pacer_sent (&link->pacer, now, rate (link), link->pmtu.size, packet->writer.size);
   link->skip_in -= link->skip_in > 0;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "sqx-acks.h"
+#include "sqx-pacer.h"
 #include "sqx-packet.h"
 #include "sqx-pmtu.h"
 #include "sqx-recovery.h"
@@ -16,6 +17,9 @@ typedef struct
   sqx_session  *session;     /* which hears of the fate of what it packed */
   sqx_acks      acks;
   sqx_recovery  recovery;
+  sqx_pacer     pacer;
+  uint64_t      max_rate;    /* bytes a second, 0: no cap */
+  uint64_t      paced_until; /* packets are ready, and wait for this; SQX_TIME_NEVER: they do not */
   uint64_t      rtt;         /* smoothed, 0 before the first sample: what the session looks at */
   sqx_pmtu      pmtu;        /* how large datagrams are; until HELLO tells what the peer takes,
                               * no larger than any path carries */
@@ -42,6 +46,8 @@ void sqx_link_new_path  (sqx_link *link);
 
 /* Whether packets that the peer acknowledges may go out now. */
 bool sqx_link_may_send (const sqx_link *link);
+/* The same, if the pacer lets them. */
+bool sqx_link_may_send_now (sqx_link *link, uint64_t now);
 /* Before a packet: leaves out a number now and then, makes room for what on_sent needs. */
 bool sqx_link_prepare  (sqx_link *link, const sqx_config *config);
 /* Writes an ACK if there is something new to say. */

@@ -102,8 +102,11 @@ set_timers (sqx_conn *conn)
   update_rest (conn);
   sqx_timers_set (timers, SQX_TIMER_RECOVERY, sqx_recovery_deadline (&conn->link.recovery));
   sqx_timers_set (timers, SQX_TIMER_ACK, conn->link.acks.deadline);
-  /* While the window is closed nothing could be flushed; an ACK or a probe opens it. */
+  sqx_timers_set (timers, SQX_TIMER_PACING, conn->link.paced_until);
+  /* While the window is closed nothing could be flushed; an ACK or a probe opens it. What is paced
+   * goes out with the next batch. */
   sqx_timers_set (timers, SQX_TIMER_FLUSH,
+                  conn->link.paced_until == SQX_TIME_NEVER &&
                   sqx_link_may_send (&conn->link) && sqx_secure_talks (conn)
                   ? sqx_session_deadline (&conn->session)
                   : SQX_TIME_NEVER);

@@ -36,7 +36,7 @@ sqx_config_fill (sqx_config *config)
   if (config->byte_window_max == 0)
     config->byte_window_max = SQX_MAX (config->byte_window, SQX_WINDOW_MAX_DEFAULT);
   if (config->controller == NULL)
-    config->controller = &sqx_newreno;
+    config->controller = &sqx_bbr;
 }
 
 bool

@@ -9,6 +9,7 @@
 typedef enum
 {
   SQX_TIMER_RECOVERY,    /* time threshold or probe time-out: RFC 9002 section 6 */
+  SQX_TIMER_PACING,      /* the next batch of packets goes out */
   SQX_TIMER_ACK,         /* a delayed ACK is due */
   SQX_TIMER_FLUSH,       /* an END or CREDIT waited long enough for a packet to ride on */
   SQX_TIMER_KEEPALIVE,   /* silence lasted for the keep-alive interval while something is open */

@@ -292,7 +292,7 @@ transmit_packet (sqx_conn *conn,
 
   drop_too_large (conn, capacity);
   capacity = packet_size (link, capacity);
-  may_send = sqx_link_may_send (link) && eliciting_due (conn, now, capacity);
+  may_send = eliciting_due (conn, now, capacity) && sqx_link_may_send_now (link, now);
 
   if (!may_send && !sqx_acks_due (&link->acks, now))
     return 0;
@@ -463,6 +463,7 @@ sqx_conn_poll_transmit (sqx_conn *conn,
   size_t size = 0;
 
   assert (capacity >= SQX_DATAGRAM_MIN);
+  conn->link.paced_until = SQX_TIME_NEVER;
   if (!sqx_conn_is_over (conn))
     {
       size = transmit_open (conn, now, buffer, capacity);

@@ -241,7 +241,8 @@ typedef struct
 
   const char *application_id; /* UTF-8, copied; NULL is the same as "" */
 
-  const sqx_cc_ops *controller; /* NULL: NewReno */
+  const sqx_cc_ops *controller; /* NULL: BBR */
+  uint64_t max_send_rate;       /* bytes a second in ack-eliciting packets; 0: no cap */
 
   void (*random) (void *user_data, uint8_t *bytes, size_t size); /* required */
   void (*payload_ref) (void *owner);   /* NULL: none */

@@ -61,6 +61,7 @@ test_long_cut (Links        *links,
   links->config_b.connection.max_message_size = large;
   begin (links);
   links->hold = TRUE;
+  links->weather.rate = 20000000;
   links_send_many (links, links->talk, 500, 700);
   links_send_many (links, links->peer, 500, 700);
   world_run (links->world, SQX_SECOND);

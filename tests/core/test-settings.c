@@ -108,7 +108,7 @@ test_fill (void)
       sqx_config_fill (&config);
       g_assert_cmpuint (config.byte_window, ==, cases[i].window_then);
       g_assert_cmpuint (config.byte_window_max, ==, cases[i].max_then);
-      g_assert_true (config.controller == (i == 0 ? &sqx_newreno : &mine));
+      g_assert_true (config.controller == (i == 0 ? &sqx_bbr : &mine));
     }
 }
 

@@ -87,6 +87,8 @@ begin (sim_world *world)
   victim->config.exchange_credit = SQX_EXCHANGES_MAX;
   victim->config.byte_window = victim->config.byte_window_max = SQX_WINDOW_MAX;
   victim->config.idle_timeout = SQX_TIME_NEVER;
+  /* Not paced, so that a flight is made at once. */
+  victim->config.controller = &sqx_newreno;
   victim->config.max_message_size = SQX_MESSAGE_MAX_MAX;
   hostile->hello.byte_credit = SQX_WINDOW_MAX;
   hostile->hello.max_message_size = SQX_MESSAGE_MAX_MIN;

@@ -634,7 +634,7 @@ static void
 check_small (const sim_hostile *hostile,
              const char        *what)
 {
-  if (hostile->victim->account.current > 262144)
+  if (hostile->victim->account.current > 393216)
     sim_fail (hostile->world, "%s leave %llu bytes", what,
               (unsigned long long) hostile->victim->account.current);
 }

@@ -51,6 +51,8 @@ draw_times (sim_world  *world,
   config->close_timeout = sim_rng_scale (rng, SIM_MS, 10 * SIM_SEC);
 }
 
+static const sqx_cc_ops *const controllers[] = { NULL, &sqx_bbr, &sqx_cubic, &sqx_newreno };
+
 void
 sim_random_config (sim_world *world,
                    sim_end   *end)
@@ -66,6 +68,9 @@ sim_random_config (sim_world *world,
   config->first_packet_number = sim_rng_chance (rng, 4000)
                                   ? (uint32_t) (UINT32_MAX - sim_rng_below (rng, 100))
                                   : (uint32_t) sim_rng_next (rng);
+  /* BBR, which is the default, as often as the others together. */
+  config->controller = controllers[sim_rng_below (rng, sizeof controllers / sizeof *controllers)];
+  config->max_send_rate = sim_rng_chance (rng, 500) ? sim_rng_scale (rng, 10000, 10000000) : 0;
   if (sim_rng_chance (rng, 3000))
     config->queue_limit = SQX_MESSAGE_MAX_DEFAULT + 2 * SQX_MESSAGE_OVERHEAD
                           + sim_rng_below (rng, 100000);

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "seqex/core/sqx-address.h"
+#include "seqex/core/sqx-cc.h"
 #include "seqex/core/sqx-limits.h"
 #include "seqex/core/sqx.h"
 
