@@ -345,7 +345,7 @@ run (Link *link)
 static void
 be_punctual (void)
 {
-  struct sched_param parameters = { .sched_priority = 1 };
+  struct sched_param parameters = { .sched_priority = 10 };
 
   prctl (PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   if (opt_realtime && sched_setscheduler (0, SCHED_FIFO, &parameters) != 0)
