@@ -162,6 +162,7 @@ touched (SeqexWatcher *watcher)
         free (event.message.data);
         break;
 
+      case SQX_EVENT_STREAM:
       case SQX_EVENT_MESSAGE:
       case SQX_EVENT_REPLY:
       case SQX_EVENT_END:

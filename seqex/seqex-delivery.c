@@ -132,6 +132,7 @@ take_event (SeqexDialogue *self,
       self->lost = TRUE;
       break;
 
+    case SQX_EVENT_STREAM:
     case SQX_EVENT_CONNECTED:
     case SQX_EVENT_MESSAGE:
     case SQX_EVENT_WRITABLE:

@@ -3,16 +3,12 @@
 
 #include <stdlib.h>
 
-sqx_channel *
-sqx_channel_new (uint32_t id)
+void
+sqx_channel_init (sqx_channel *channel,
+                  uint32_t     field)
 {
-  sqx_channel *channel = calloc (1, sizeof *channel);
-
-  if (channel == NULL)
-    return NULL;
-
-  channel->id = id;
-  channel->field = 2 * id;
+  channel->id = field / 2;
+  channel->field = field;
   channel->priority = SQX_PRIORITY_DEFAULT;
   sqx_index_init (&channel->outgoing);
   sqx_index_init (&channel->incoming);
@@ -23,11 +19,20 @@ sqx_channel_new (uint32_t id)
   for (int i = 0; i < SQX_N_END_REASONS; i++)
     sqx_ranges_init (&channel->ends[i]);
   sqx_node_init (&channel->ends_node);
+}
+
+sqx_channel *
+sqx_channel_new (uint32_t id)
+{
+  sqx_channel *channel = calloc (1, sizeof *channel);
+
+  if (channel != NULL)
+    sqx_channel_init (channel, 2 * id);
   return channel;
 }
 
 void
-sqx_channel_free (sqx_channel *channel)
+sqx_channel_clear (sqx_channel *channel)
 {
   assert (sqx_index_count (&channel->outgoing) == 0);
   assert (sqx_index_count (&channel->incoming) == 0);
@@ -39,6 +44,12 @@ sqx_channel_free (sqx_channel *channel)
     sqx_ranges_clear (&channel->ends[i]);
   sqx_node_unlink (&channel->ends_node);
   sqx_event_node_withdraw (&channel->message_event);
+}
+
+void
+sqx_channel_free (sqx_channel *channel)
+{
+  sqx_channel_clear (channel);
   free (channel);
 }
 

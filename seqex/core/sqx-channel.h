@@ -41,9 +41,12 @@ typedef struct
   sqx_node   ends_node;  /* in sqx_ends.channels while any of them is not empty */
 } sqx_channel;
 
+/* @channel is zeroed. */
+void         sqx_channel_init  (sqx_channel *channel, uint32_t field);
+/* The indexes are empty by then. */
+void         sqx_channel_clear (sqx_channel *channel);
 /* NULL: no memory. */
 sqx_channel *sqx_channel_new  (uint32_t id);
-/* The indexes are empty by then. */
 void         sqx_channel_free (sqx_channel *channel);
 
 /* All numbers below are delivered or settled. */

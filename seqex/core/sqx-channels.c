@@ -14,17 +14,35 @@ sqx_channel *
 sqx_session_find_field (const sqx_session *session,
                         uint64_t           field)
 {
-  return (field & 1) != 0 ? NULL : sqx_session_find_channel (session, field / 2);
+  sqx_stream *stream;
+
+  if ((field & 1) == 0)
+    return sqx_session_find_channel (session, field / 2);
+  stream = sqx_index_lookup (&session->streams.index, field / 2);
+  return stream != NULL ? &stream->channel : NULL;
+}
+
+bool
+sqx_session_is_past (const sqx_session *session,
+                     uint64_t           field)
+{
+  return (field & 1) != 0 && sqx_streams_is_past (session, field / 2);
 }
 
 sqx_channel *
 sqx_session_next_channel (const sqx_session *session,
                           uint64_t          *at)
 {
+  sqx_stream *stream;
+  uint64_t id;
+
   while (*at < session->n_channels)
     if (session->channels[(*at)++] != NULL)
       return session->channels[*at - 1];
-  return NULL;
+  id = *at > SQX_CHANNELS_MAX ? *at - SQX_CHANNELS_MAX : 0;
+  stream = sqx_index_next (&session->streams.index, id, &id);
+  *at = SQX_CHANNELS_MAX + id + 1;
+  return stream != NULL ? &stream->channel : NULL;
 }
 
 sqx_channel *

@@ -8,6 +8,7 @@
 #include "sqx-credit.h"
 #include "sqx-ends.h"
 #include "sqx-pool.h"
+#include "sqx-streams.h"
 
 typedef struct sqx_session sqx_session;
 
@@ -24,6 +25,7 @@ struct sqx_session
   sqx_channel **channels;       /* by id, NULL: not used yet */
   uint32_t      n_channels;     /* allocated */
   uint32_t      peer_max_channels; /* valid if credit.peer_known */
+  sqx_streams   streams;
   sqx_credit    credit;
   sqx_ends      ends;
 
@@ -62,6 +64,8 @@ sqx_channel *sqx_session_channel      (sqx_session *session, uint32_t id);
 sqx_channel *sqx_session_find_channel (const sqx_session *session, uint64_t id);
 /* By the channel field of frames. */
 sqx_channel *sqx_session_find_field   (const sqx_session *session, uint64_t field);
+/* Whether @field names a stream that was settled. */
+bool         sqx_session_is_past      (const sqx_session *session, uint64_t field);
 /* One after the other, NULL after the last; *@at is 0 for the first. */
 sqx_channel *sqx_session_next_channel (const sqx_session *session, uint64_t *at);
 /* The queue in which the program finds messages of @channel. */

@@ -88,6 +88,8 @@ void sqx_conn_settle     (sqx_conn *conn, uint64_t now);
 
 /* sqx-conn.c */
 
+/* What a command answers while the connection cannot do more; @last state in which it can. */
+sqx_result sqx_conn_usable (const sqx_conn *conn, sqx_state last);
 /* The peer knows nothing of the session (any more): every wait is told, and another one begins. */
 void sqx_conn_new_session (sqx_conn *conn);
 

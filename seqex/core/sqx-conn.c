@@ -65,7 +65,10 @@ sqx_conn_free (sqx_conn *conn)
   sqx_endpoint_detach (conn);
   sqx_session_detach (&conn->session, SQX_ERR_CLOSED, false);
   while (sqx_conn_poll_event (conn, &event))
-    free (event.message.data);
+    if (event.opened)
+      sqx_stream_release (conn, conn->now, event.stream);
+    else
+      free (event.message.data);
   sqx_datagrams_clear (&conn->datagrams, &conn->config);
   sqx_session_clear (&conn->session);
   sqx_link_clear (&conn->link);
@@ -114,10 +117,9 @@ sqx_conn_new_session (sqx_conn *conn)
 
 /* Commands ----------------------------------------------------------------------------- */
 
-/* What a command answers while the connection cannot do more. */
-static sqx_result
-usable (const sqx_conn *conn,
-        sqx_state       last)
+sqx_result
+sqx_conn_usable (const sqx_conn *conn,
+                 sqx_state       last)
 {
   if (conn->state <= last)
     return SQX_OK;
@@ -178,7 +180,7 @@ sqx_conn_send (sqx_conn          *conn,
                void              *tag,
                sqx_outgoing     **handle)
 {
-  sqx_result result = usable (conn, SQX_STATE_RECONNECTING);
+  sqx_result result = sqx_conn_usable (conn, SQX_STATE_RECONNECTING);
 
   if (result == SQX_OK && (channel >= conn->config.max_channels ||
                            (conn->peer_known && channel >= conn->session.peer_max_channels)))
@@ -197,7 +199,7 @@ find_unanswered (const sqx_conn       *conn,
                  const sqx_message_id *id,
                  sqx_incoming        **found)
 {
-  sqx_result result = usable (conn, SQX_STATE_FINISHING);
+  sqx_result result = sqx_conn_usable (conn, SQX_STATE_FINISHING);
   const sqx_channel *channel;
   sqx_incoming *message;
 
@@ -291,7 +293,7 @@ sqx_conn_send_datagram (sqx_conn          *conn,
                         uint64_t           now,
                         const sqx_payload *payload)
 {
-  sqx_result result = usable (conn, SQX_STATE_RECONNECTING);
+  sqx_result result = sqx_conn_usable (conn, SQX_STATE_RECONNECTING);
 
   if (result == SQX_OK && payload->size > sqx_conn_max_datagram_payload (conn))
     {
@@ -406,6 +408,13 @@ sqx_conn_poll_event (sqx_conn  *conn,
       break;
     case SQX_EVENT_CLOSED:
       fill_closed_event (conn, event);
+      break;
+    case SQX_EVENT_STREAM:
+      if (node == &conn->session.streams.event)
+        break;
+      event->stream = SQX_CONTAINER (node, sqx_stream, event);
+      event->opened = !event->stream->known;
+      event->stream->known = true;
       break;
     case SQX_EVENT_CONNECTED:
     case SQX_EVENT_WRITABLE:

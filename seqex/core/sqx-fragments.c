@@ -26,6 +26,8 @@ sqx_fragments_release (sqx_outgoing *message)
   if (message->received)
     return;
   message->received = true;
+  if (sqx_channel_is_stream (message->channel))
+    sqx_stream_sent (sqx_channel_stream (message->channel), message);
   if (message->payload.owner != NULL && config->payload_unref != NULL)
     config->payload_unref (message->payload.owner);
   message->payload = (sqx_payload) { 0 };
@@ -136,6 +138,8 @@ sqx_fragments_pack (sqx_session *session,
           sqx_node_unlink (&message->node);
           if (has_fragments (message))
             sqx_list_append (list, &message->node);
+          else if (sqx_channel_is_stream (message->channel))
+            sqx_stream_sent (sqx_channel_stream (message->channel), message);
         }
     }
 }

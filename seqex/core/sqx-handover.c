@@ -10,7 +10,9 @@ static void
 announce (sqx_session *session,
           sqx_channel *queue)
 {
-  if (sqx_handover_next (queue) != NULL)
+  if (sqx_channel_is_stream (queue))
+    sqx_events_push (session->events, &sqx_channel_stream (queue)->event, SQX_EVENT_STREAM);
+  else if (sqx_handover_next (queue) != NULL)
     sqx_events_push (session->events, &queue->message_event, SQX_EVENT_MESSAGE);
 }
 
@@ -102,7 +104,9 @@ sqx_handover_end (sqx_incoming  *message,
 {
   sqx_session *session = message->session;
   /* Whoever sent a final reply waits for nothing; all others wait for this end. */
-  bool may_wait = message->is_reply && message->final;
+  bool may_wait = sqx_channel_is_stream (message->channel)
+                  ? sqx_stream_end_waits (sqx_channel_stream (message->channel), message)
+                  : message->is_reply && message->final;
   uint64_t at = may_wait ? sqx_time_add (now, session->config->ack_delay) : 0;
 
   assert (message->answer == NULL && message->state != SQX_INCOMING_ENDED);
@@ -124,6 +128,7 @@ sqx_handover_settle (sqx_incoming *message,
                      bool          exchange_over)
 {
   sqx_session *session = message->session;
+  sqx_channel *channel = message->channel;
 
   assert (message->answer == NULL);
   if (exchange_over && message->peer_started)
@@ -131,8 +136,10 @@ sqx_handover_settle (sqx_incoming *message,
   if (message->state == SQX_INCOMING_TAKEN)
     session->taken--;
   open_gate (message);
-  sqx_index_remove (&message->channel->incoming, message->number);
+  sqx_index_remove (&channel->incoming, message->number);
   session->open_incoming--;
+  if (sqx_channel_is_stream (channel))
+    sqx_stream_check (sqx_channel_stream (channel));
   message->session = NULL;
   message->channel = NULL;
   sqx_received_free_if_done (message, &session->incoming_pool);

@@ -14,7 +14,8 @@ sqx_hello_of_config (sqx_hello        *hello,
     .byte_credit = config->byte_window,
     .exchange_credit = config->exchange_credit,
     .max_channels = config->max_channels,
-    .max_streams = 0,
+    .max_streams = config->max_streams,
+    .stream_window = config->stream_window,
     .idle_timeout = config->idle_timeout == SQX_TIME_NEVER ? 0 : config->idle_timeout,
     .ack_delay = config->ack_delay,
     .max_datagram_size = config->max_datagram_size,
@@ -112,6 +113,8 @@ sqx_hello_encode (const sqx_hello *hello,
   put_number (&writer, SQX_HELLO_MAX_DATAGRAM_SIZE, hello->max_datagram_size);
   if (id_size > 0)
     put_bytes (&writer, SQX_HELLO_APPLICATION_ID, (const uint8_t *) hello->application_id, id_size);
+  if (hello->max_streams > 0)
+    put_number (&writer, SQX_HELLO_STREAM_WINDOW, hello->stream_window);
   put_secure (&writer, hello);
   return writer.size;
 }
@@ -251,6 +254,8 @@ take_parameter (parameter *p,
       return take_number (p, SQX_CHANNELS_MIN, SQX_CHANNELS_MAX, &hello->max_channels);
     case SQX_HELLO_MAX_STREAMS:
       return take_number (p, 0, SQX_VARINT_MAX, &hello->max_streams);
+    case SQX_HELLO_STREAM_WINDOW:
+      return take_number (p, SQX_STREAM_WINDOW_MIN, SQX_WINDOW_MAX, &hello->stream_window);
     case SQX_HELLO_IDLE_TIMEOUT:
       return take_number (p, 0, SQX_VARINT_MAX, &hello->idle_timeout) &&
              (hello->idle_timeout == 0 || hello->idle_timeout >= SQX_IDLE_MIN);
@@ -281,7 +286,7 @@ decode (sqx_hello     *hello,
   parameter p;
 
   *seen = 0;
-  *hello = (sqx_hello) { 0 };
+  *hello = (sqx_hello) { .stream_window = SQX_STREAM_WINDOW_MIN };
   while (reader.at < reader.end)
     {
       const uint8_t *start = reader.at;

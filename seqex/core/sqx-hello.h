@@ -25,6 +25,8 @@ typedef enum
   SQX_HELLO_GENERATION        = 12, /* of the session's link; with session id only */
   SQX_HELLO_READY             = 13, /* 1: the responder of IK has accepted already */
   SQX_HELLO_LINK_ID           = 14, /* 4 bytes: the source id of the ACCEPT around it */
+  /* In PLAIN too */
+  SQX_HELLO_STREAM_WINDOW     = 15, /* with max streams only; absent: SQX_STREAM_WINDOW_MIN */
 } sqx_hello_id;
 
 typedef struct
@@ -34,6 +36,7 @@ typedef struct
   uint64_t exchange_credit;
   uint64_t max_channels;
   uint64_t max_streams;
+  uint64_t stream_window;
   uint64_t idle_timeout;      /* 0: none */
   uint64_t ack_delay;
   uint64_t max_datagram_size;

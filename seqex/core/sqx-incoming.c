@@ -69,12 +69,18 @@ admit (sqx_session         *session,
        sqx_incoming       **admitted)
 {
   sqx_channel *channel = facts->channel;
+  bool is_chunk = sqx_channel_is_stream (channel);
+  const char *wrong = is_chunk ? sqx_stream_judge (sqx_channel_stream (channel), facts->number,
+                                                   facts->total)
+                      : facts->total > session->credit.max_message
+                      ? "message larger than max-message-size"
+                      : too_many_missing (session, facts) ? "too many message numbers missing"
+                                                          : NULL;
   sqx_incoming *message;
+  int64_t missing;
 
-  if (facts->total > session->credit.max_message)
-    return violation (session, "message larger than max-message-size");
-  if (too_many_missing (session, facts))
-    return violation (session, "too many message numbers missing");
+  if (wrong != NULL)
+    return violation (session, wrong);
 
   message = sqx_pool_take (&session->incoming_pool, sizeof *message);
   if (message == NULL || !sqx_index_insert (&channel->incoming, facts->number, message))
@@ -83,7 +89,9 @@ admit (sqx_session         *session,
       session->counters->no_memory++;
       return SQX_ERR_NO_MEMORY;
     }
-  if (!sqx_credit_seen (&session->credit, now, sqx_message_cost (facts->total), facts->is_reply))
+  if (is_chunk)
+    sqx_stream_seen (sqx_channel_stream (channel), facts->number, facts->total);
+  else if (!sqx_credit_seen (&session->credit, now, sqx_message_cost (facts->total), facts->is_reply))
     {
       sqx_index_remove (&channel->incoming, facts->number);
       free (message);
@@ -104,11 +112,11 @@ admit (sqx_session         *session,
   message->is_reply = facts->is_reply;
   message->ordered = facts->ordered;
   message->final = facts->final;
-  message->peer_started = !facts->is_reply;
-  session->missing = (uint64_t) ((int64_t) session->missing +
-                                 sqx_channel_see (channel, facts->number));
+  message->peer_started = !facts->is_reply && !is_chunk;
+  missing = sqx_channel_see (channel, facts->number);
+  session->missing += is_chunk ? 0 : (uint64_t) missing;
   session->open_incoming++;
-  if (!facts->is_reply)
+  if (message->peer_started)
     session->statistics->exchanges_accepted++;
   *admitted = message;
   return SQX_OK;
@@ -167,6 +175,11 @@ deliver (sqx_incoming *message,
 
   message->state = SQX_INCOMING_READY;
   message->stamp = session->stamps++;
+  if (sqx_channel_is_stream (message->channel))
+    {
+      sqx_stream_deliver (message, now);
+      return;
+    }
   session->statistics->messages_received++;
   if (message->is_reply)
     deliver_reply (message, now);
@@ -215,17 +228,22 @@ became_whole (sqx_incoming *message,
 
 /* Frames ------------------------------------------------------------------------------- */
 
-/* Finds the channel that the wire's channel field names. */
+/* Finds the channel that the wire's channel field names. NULL: a stream that was settled. @chunk:
+ * whether the message could be one of a stream. */
 static sqx_result
 find_channel (sqx_session  *session,
               uint64_t      field,
               uint64_t      number,
+              bool          chunk,
               sqx_channel **channel)
 {
-  if ((field & 1) != 0 || field / 2 >= session->config->max_channels)
-    return violation (session, "channel that does not exist");
   if (number >= SQX_VARINT_MAX)
     return violation (session, "message number out of range");
+  if ((field & 1) != 0)
+    return chunk ? sqx_streams_find (session, field / 2, channel)
+                 : violation (session, "message on a stream that is no chunk");
+  if (field / 2 >= session->config->max_channels)
+    return violation (session, "channel that does not exist");
 
   *channel = sqx_session_channel (session, (uint32_t) (field / 2));
   if (*channel == NULL)
@@ -282,14 +300,15 @@ sqx_incoming_handle_message (sqx_session     *session,
   sqx_incoming *message;
   sqx_result result;
 
-  result = find_channel (session, frame->message.channel, facts.number, &facts.channel);
+  result = find_channel (session, frame->message.channel, facts.number,
+                         facts.ordered && facts.final && !facts.is_reply, &facts.channel);
   if (result != SQX_OK)
     return result;
 
-  message = sqx_index_lookup (&facts.channel->incoming, facts.number);
+  message = facts.channel ? sqx_index_lookup (&facts.channel->incoming, facts.number) : NULL;
   if (message == NULL)
     {
-      if (sqx_channel_was_seen (facts.channel, facts.number))
+      if (facts.channel == NULL || sqx_channel_was_seen (facts.channel, facts.number))
         {
           session->counters->duplicate_message++;
           return SQX_OK;
@@ -319,6 +338,7 @@ static void
 cancel_untaken (sqx_incoming *message,
                 uint64_t      now)
 {
+  sqx_channel *channel = message->channel;
   sqx_outgoing *wait = message->wait;
   bool was_delivered = message->delivered;
   sqx_outgoing *answered = NULL;
@@ -343,6 +363,8 @@ cancel_untaken (sqx_incoming *message,
   sqx_handover_end (message, now, SQX_END_CANCELLED);
   if (!was_delivered)
     pass_order_gate (message, now);
+  if (sqx_channel_is_stream (channel))
+    sqx_stream_cancelled (sqx_channel_stream (channel), now);
 }
 
 static void
@@ -376,14 +398,15 @@ sqx_incoming_handle_cancel (sqx_session     *session,
   sqx_incoming *message;
   sqx_result result;
 
-  result = find_channel (session, frame->cancel.channel, facts.number, &facts.channel);
+  result = find_channel (session, frame->cancel.channel, facts.number, !facts.is_reply,
+                         &facts.channel);
   if (result != SQX_OK)
     return result;
 
-  message = sqx_index_lookup (&facts.channel->incoming, facts.number);
+  message = facts.channel ? sqx_index_lookup (&facts.channel->incoming, facts.number) : NULL;
   if (message == NULL)
     {
-      if (sqx_channel_was_seen (facts.channel, facts.number))
+      if (facts.channel == NULL || sqx_channel_was_seen (facts.channel, facts.number))
         {
           session->counters->stray_cancel++;
           return SQX_OK;

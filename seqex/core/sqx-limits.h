@@ -73,6 +73,18 @@
 #define SQX_INDEX_KEPT            128u /* slots for open messages, likewise */
 #define SQX_REST_DELAY            (250 * SQX_MILLISECOND) /* without an open message until they go */
 
+/* Streams (docs/protocol.md, section 8) ------------------------------------------------ */
+
+#define SQX_STREAMS_DEFAULT       128u /* opened by the peer, at once */
+#define SQX_STREAMS_MAX           65536u
+#define SQX_STREAM_IDS            (UINT64_C (1) << 31) /* in one session, both sides' */
+#define SQX_CHUNK_MAX             UINT64_C (65536)
+#define SQX_CHUNK_OVERHEAD        512u /* what a chunk costs beyond its length: its record */
+#define SQX_CHUNK_LEAST           4096u /* less room than that waits to become more */
+#define SQX_STREAM_WINDOW_DEFAULT (UINT64_C (4) << 20) /* cost of one stream that is not read … */
+#define SQX_STREAM_WINDOW_MIN     UINT64_C (262144)
+#define SQX_STREAM_SHARES         4u   /* … and so many times that of all together */
+
 /* Reassembly -------------------------------------------------------------------------- */
 
 #define SQX_FRAGMENT_SLACK        UINT64_C (262144) /* allocated ahead of what came, at most */

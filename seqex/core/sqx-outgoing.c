@@ -51,7 +51,10 @@ leave_session (sqx_outgoing *message)
   if (message->begun)
     {
       sqx_index_remove (&message->channel->outgoing, message->number);
-      session->open_outgoing--;
+      if (sqx_channel_is_stream (message->channel))
+        sqx_stream_left (sqx_channel_stream (message->channel), message);
+      else
+        session->open_outgoing--;
     }
   else
     {
@@ -123,17 +126,23 @@ sqx_outgoing_submit (sqx_session       *session,
   return message;
 }
 
+/* Whether it has the credit to begin. */
 static bool
-begin (sqx_session  *session,
-       sqx_outgoing *message)
+may_begin (const sqx_session  *session,
+           const sqx_outgoing *message)
 {
+  return (session->credit.peer_known || message->channel->id < SQX_EARLY_CHANNELS) &&
+         sqx_credit_may_begin (&session->credit, sqx_message_cost (message->size),
+                               message->is_reply);
+}
+
+bool
+sqx_outgoing_start (sqx_outgoing *message)
+{
+  sqx_session *session = message->session;
   sqx_channel *channel = message->channel;
   uint64_t cost = sqx_message_cost (message->size);
 
-  if (!session->credit.peer_known && channel->id >= SQX_EARLY_CHANNELS)
-    return false;
-  if (!sqx_credit_may_begin (&session->credit, cost, message->is_reply))
-    return false;
   /* There may be no other change with which it could be tried again, and it would wait for ever. */
   if (!sqx_index_insert (&channel->outgoing, channel->next_number, message))
     {
@@ -143,17 +152,28 @@ begin (sqx_session  *session,
 
   message->number = channel->next_number++;
   message->begun = true;
-  sqx_credit_begin (&session->credit, cost, message->is_reply);
   session->queued_bytes -= cost;
   session->queued--;
+  sqx_node_unlink (&message->node);
+  if (sqx_channel_is_stream (channel))
+    {
+      sqx_stream_begun (sqx_channel_stream (channel), message);
+      return true;
+    }
+  sqx_credit_begin (&session->credit, cost, message->is_reply);
   session->open_outgoing++;
   session->statistics->messages_sent++;
   if (!message->is_reply)
     session->statistics->exchanges_started++;
-
-  sqx_node_unlink (&message->node);
   sqx_list_append (&session->sending[channel->priority], &message->node);
   return true;
+}
+
+static bool
+begin (const sqx_session *session,
+       sqx_outgoing      *message)
+{
+  return may_begin (session, message) && sqx_outgoing_start (message);
 }
 
 void
@@ -238,11 +258,15 @@ sqx_outgoing_ended (sqx_outgoing *message,
                     uint8_t       reason,
                     bool          exchange_over)
 {
+  sqx_channel *channel = message->channel;
+
   settle_answered (message, now, exchange_over);
   message->reason = reason < SQX_N_END_REASONS ? reason : SQX_END_FAILED;
   tell (message, SQX_EVENT_END);
   leave_session (message);
   free_if_done (message);
+  if (sqx_channel_is_stream (channel))
+    sqx_stream_ended (sqx_channel_stream (channel), now, (sqx_end_reason) reason);
 }
 
 bool

@@ -50,6 +50,9 @@ struct sqx_outgoing
 sqx_outgoing *sqx_outgoing_submit (sqx_session *session, sqx_channel *channel,
                                    const sqx_payload *payload, uint32_t message_flags, void *tag,
                                    sqx_incoming *answers);
+/* Gives it its number and takes its credit, of which there is enough. false: no memory, so the
+ * connection fails. */
+bool sqx_outgoing_start         (sqx_outgoing *message);
 /* Begins what credit allows, after @message was submitted, or at any time. */
 void sqx_outgoing_begin         (sqx_outgoing *message);
 void sqx_outgoing_begin_waiting (sqx_session *session);

@@ -37,9 +37,16 @@ sqx_conn_learn_peer (sqx_conn        *conn,
   conn->peer_idle = hello->idle_timeout > 0 ? hello->idle_timeout : SQX_TIME_NEVER;
   memcpy (conn->peer_application_id, hello->application_id, sizeof hello->application_id);
   sqx_link_peer_known (&conn->link, &conn->config, hello->ack_delay, hello->max_datagram_size);
-  if (!resumed)
-    sqx_session_peer_known (&conn->session, hello->max_message_size, hello->byte_credit,
-                            hello->exchange_credit, hello->max_channels);
+  if (resumed)
+    return;
+  sqx_session_peer_known (&conn->session, hello->max_message_size, hello->byte_credit,
+                          hello->exchange_credit, hello->max_channels);
+  sqx_streams_peer_known (&conn->session,
+                          conn->secure != NULL
+                          ? memcmp (conn->secure->session_id, hello->session_id,
+                                    SQX_SESSION_ID_SIZE) < 0
+                          : conn->plain.epoch < conn->plain.peer_epoch,
+                          hello->max_streams, hello->stream_window);
 }
 
 static void

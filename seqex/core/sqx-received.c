@@ -14,6 +14,11 @@ sqx_received_return_bytes (sqx_incoming *message,
   if (message->returned)
     return;
   message->returned = true;
+  if (sqx_channel_is_stream (message->channel))
+    {
+      sqx_stream_returned (sqx_channel_stream (message->channel), message->total);
+      return;
+    }
   sqx_credit_return_bytes (&session->credit, now, sqx_message_cost (message->total),
                            *session->rtt);
 }

@@ -137,6 +137,8 @@ sqx_resume_handle_received (sqx_session     *session,
   sqx_runs runs = frame->received.runs;
   uint64_t first, run;
 
+  if (channel == NULL && sqx_session_is_past (session, frame->received.channel))
+    return SQX_OK;
   while (sqx_runs_next (&runs, &first, &run))
     {
       uint64_t number = first;

@@ -27,6 +27,7 @@ sqx_session_init (sqx_session      *session,
   sqx_credit_init (&session->credit, config->max_message_size, config->byte_window,
                    config->byte_window_max, config->exchange_credit, config->ack_delay);
   sqx_ends_init (&session->ends);
+  sqx_streams_init (&session->streams);
   for (unsigned priority = 0; priority < SQX_PRIORITIES; priority++)
     {
       sqx_node_init (&session->waiting[priority][0]);
@@ -52,21 +53,35 @@ free_queue (sqx_node *list)
 void
 sqx_session_rest (sqx_session *session)
 {
+  sqx_channel *channel;
+  uint64_t at = 0;
+
   session->used = false;
   sqx_pool_clear (&session->outgoing_pool);
   sqx_pool_clear (&session->incoming_pool);
-  for (uint32_t id = 0; id < session->n_channels; id++)
-    if (session->channels[id] != NULL)
-      {
-        sqx_index_rest (&session->channels[id]->outgoing);
-        sqx_index_rest (&session->channels[id]->incoming);
-      }
+  sqx_index_rest (&session->streams.index);
+  while ((channel = sqx_session_next_channel (session, &at)) != NULL)
+    {
+      sqx_index_rest (&channel->outgoing);
+      sqx_index_rest (&channel->incoming);
+    }
 }
 
 void
 sqx_session_clear (sqx_session *session)
 {
+  sqx_stream *stream;
+  uint64_t stream_id = 0;
+
   sqx_session_rest (session);
+  while ((stream = sqx_index_next (&session->streams.index, stream_id, &stream_id)) != NULL)
+    {
+      stream_id++;
+      free_queue (&stream->channel.ready);
+      sqx_stream_drop (stream);
+    }
+  sqx_index_clear (&session->streams.index);
+  sqx_event_node_withdraw (&session->streams.event);
   for (uint32_t id = 0; id < session->n_channels; id++)
     if (session->channels[id] != NULL)
       {
@@ -93,6 +108,8 @@ detach_channel (sqx_channel *channel,
   while ((received = sqx_index_next (&channel->incoming, 0, &number)) != NULL)
     sqx_incoming_detach (received, lost);
   sqx_node_unlink (&channel->ends_node);
+  if (sqx_channel_is_stream (channel))
+    sqx_stream_detach (sqx_channel_stream (channel), error, lost);
 }
 
 void
@@ -155,6 +172,11 @@ handle_end (sqx_session     *session,
   sqx_runs runs = frame->end.runs;
   uint64_t first, run;
 
+  if (channel == NULL && sqx_session_is_past (session, frame->end.channel))
+    {
+      session->counters->stray_end++;
+      return SQX_OK;
+    }
   while (sqx_runs_next (&runs, &first, &run))
     {
       sqx_outgoing *message;
@@ -297,5 +319,6 @@ sqx_session_is_finished (const sqx_session *session)
 bool
 sqx_session_is_busy (const sqx_session *session)
 {
-  return session->queued > 0 || session->open_outgoing > 0 || session->open_incoming > 0;
+  return session->queued > 0 || session->open_outgoing > 0 || session->open_incoming > 0 ||
+         session->streams.open[0] + session->streams.open[1] > 0;
 }

@@ -16,6 +16,8 @@ sqx_config_init (sqx_config *config)
     .max_message_size = SQX_MESSAGE_MAX_DEFAULT,
     .exchange_credit = SQX_EXCHANGES_DEFAULT,
     .max_channels = SQX_CHANNELS_DEFAULT,
+    .max_streams = SQX_STREAMS_DEFAULT,
+    .stream_window = SQX_STREAM_WINDOW_DEFAULT,
     .queue_limit = SQX_QUEUE_DEFAULT,
     .ack_delay = SQX_ACK_DELAY_DEFAULT,
     .idle_timeout = SQX_IDLE_DEFAULT,
@@ -52,6 +54,9 @@ sqx_config_is_valid (const sqx_config *config)
          config->byte_window_max <= SQX_WINDOW_MAX &&
          config->exchange_credit >= 1 && config->exchange_credit <= SQX_EXCHANGES_MAX &&
          config->max_channels >= SQX_CHANNELS_MIN && config->max_channels <= SQX_CHANNELS_MAX &&
+         config->max_streams <= SQX_STREAMS_MAX &&
+         config->stream_window >= SQX_STREAM_WINDOW_MIN &&
+         config->stream_window <= SQX_WINDOW_MAX / SQX_STREAM_SHARES &&
          config->ack_delay <= SQX_ACK_DELAY_MAX &&
          config->idle_timeout >= SQX_IDLE_MIN &&
          (config->application_id == NULL ||
@@ -71,6 +76,7 @@ sqx_conn_settle (sqx_conn *conn,
       conn->was_full = false;
       sqx_events_push (&conn->events, &conn->writable_event, SQX_EVENT_WRITABLE);
     }
+  sqx_streams_reap (&conn->session);
   sqx_conn_check_finished (conn, now);
   sqx_conn_update_timers (conn, now);
 }

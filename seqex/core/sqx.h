@@ -35,6 +35,9 @@ typedef struct sqx_cc_ops sqx_cc_ops;
 /* An outgoing message. The handle is valid from sqx_conn_send() or _reply() until the event that
  * ends it was returned by sqx_conn_poll_event(), or until sqx_conn_cancel(). */
 typedef struct sqx_outgoing sqx_outgoing;
+/* A stream. The program has it from sqx_conn_open_stream(), or the first EVENT_STREAM with it, until
+ * sqx_stream_release(); also when its connection was freed. */
+typedef struct sqx_stream sqx_stream;
 
 /* Results. 0 is success; each function names the ones that it returns. */
 typedef enum
@@ -192,6 +195,7 @@ typedef enum
   SQX_EVENT_AUTHORIZE, /* sqx_conn_authorize() must say whether the peer's key is trusted */
   SQX_EVENT_RECONNECTING, /* about to dial again: sqx_conn_set_address() may say where */
   SQX_EVENT_MOVED,     /* the peer proved a new address */
+  SQX_EVENT_STREAM,    /* look at `stream` again; NULL: sqx_conn_open_stream() may succeed now */
   SQX_EVENT_CLOSED,    /* last one: `error`, `code`, `reason_text`; waits were told before this */
 } sqx_event_type;
 
@@ -200,6 +204,8 @@ typedef struct
   sqx_event_type type;
   void          *tag;     /* REPLY, END, FAILED: as given to send or reply */
   uint32_t       channel; /* MESSAGE */
+  sqx_stream    *stream;  /* STREAM */
+  bool           opened;  /* STREAM: by the peer, and the program hears of it for the first time */
   sqx_message    message; /* REPLY, DATAGRAM */
   sqx_message_id id;      /* CANCELLED */
   sqx_end_reason reason;  /* END */
@@ -229,6 +235,9 @@ typedef struct
                                * SQX_WINDOW_MAX_DEFAULT if more */
   uint64_t exchange_credit;   /* 1 … SQX_EXCHANGES_MAX */
   uint32_t max_channels;      /* SQX_CHANNELS_MIN … _MAX */
+  uint32_t max_streams;       /* that the peer may have open; 0 … SQX_STREAMS_MAX */
+  uint64_t stream_window;     /* bytes of a stream that the program has not read, overhead
+                               * included; of all together at most SQX_STREAM_SHARES times that */
   uint64_t queue_limit;       /* bytes (overhead included) submitted and not begun */
 
   uint64_t ack_delay;           /* 0 … SQX_ACK_DELAY_MAX */
@@ -328,6 +337,44 @@ void       sqx_conn_set_keepalive   (sqx_conn *conn, uint64_t now, uint64_t inte
 void       sqx_conn_set_idle_timeout (sqx_conn *conn, uint64_t now, uint64_t timeout);
 /* Before the first packet only, later INVALID. */
 sqx_result sqx_conn_set_max_message_size (sqx_conn *conn, uint64_t size);
+
+/* Streams: bytes in order, both ways, each way ended by itself. QUEUE_FULL: not now, an EVENT_STREAM
+ * tells when; REFUSED: the peer takes none. */
+sqx_result sqx_conn_open_stream        (sqx_conn *conn, uint64_t now, sqx_stream **stream);
+/* Sends 1 … SQX_CHUNK_MAX bytes. QUEUE_FULL: there is less room, an EVENT_STREAM tells when there
+ * is SQX_CHUNK_MAX; REFUSED: the peer reads no more; CLOSED (also after close_write), or why the
+ * connection failed; NO_MEMORY. */
+sqx_result sqx_conn_stream_write       (sqx_conn *conn, uint64_t now, sqx_stream *stream,
+                                        const sqx_payload *payload);
+/* The peer's program reads the end after all that was written. */
+void       sqx_conn_stream_close_write (sqx_conn *conn, uint64_t now, sqx_stream *stream);
+/* What the peer's program has not read it will not read: reading fails there. */
+void       sqx_conn_stream_abort       (sqx_conn *conn, uint64_t now, sqx_stream *stream);
+/* The program reads no more: writing fails at the peer. */
+void       sqx_conn_stream_close_read  (sqx_conn *conn, uint64_t now, sqx_stream *stream);
+/* Takes the next bytes, of which @message has data and size; size 0: the end. false: none now. */
+bool       sqx_conn_stream_read        (sqx_conn *conn, uint64_t now, sqx_stream *stream,
+                                        sqx_message *message);
+/* As sqx_conn_set_priority(). */
+sqx_result sqx_conn_stream_set_priority (sqx_conn *conn, sqx_stream *stream, uint32_t priority);
+/* The program forgets the stream. What it has not closed is aborted. @conn NULL: was freed. */
+void       sqx_stream_release (sqx_conn *conn, uint64_t now, sqx_stream *stream);
+
+typedef struct
+{
+  uint64_t   room;        /* bytes that one write takes now */
+  bool       readable;    /* bytes, or the end, can be read now */
+  bool       drained;     /* write was closed, and the peer's program has read everything */
+  bool       over;        /* both ways */
+  sqx_result read_error;  /* why nothing more comes, if not readable: PEER_CLOSED: aborted … */
+  sqx_result write_error; /* why nothing more can be written: REFUSED … */
+} sqx_stream_status;
+
+void  sqx_conn_stream_status (const sqx_conn *conn, const sqx_stream *stream,
+                              sqx_stream_status *status);
+void  sqx_stream_set_user_data (sqx_stream *stream, void *user_data);
+void *sqx_stream_user_data     (const sqx_stream *stream);
+uint64_t sqx_stream_id         (const sqx_stream *stream);
 
 /* Orderly: design rule 14. Waits fail with CLOSED, begun final messages are finished, taken
  * messages may be answered until close_timeout. @reason may be NULL. */

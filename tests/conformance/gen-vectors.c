@@ -253,6 +253,9 @@ draw_hello (GRand     *rand,
     .ack_delay = draw_between (rand, 0, SQX_ACK_DELAY_MAX),
     .max_datagram_size = draw_between (rand, SQX_DATAGRAM_MIN, SQX_DATAGRAM_MAX),
   };
+  hello->stream_window = hello->max_streams > 0
+                         ? draw_between (rand, SQX_STREAM_WINDOW_MIN, SQX_WINDOW_MAX)
+                         : SQX_STREAM_WINDOW_MIN;
   hello->byte_credit = draw_between (rand, 2 * (hello->max_message_size + SQX_MESSAGE_OVERHEAD),
                                      SQX_WINDOW_MAX);
   strcpy (hello->application_id, names[g_rand_int_range (rand, 0, G_N_ELEMENTS (names))]);

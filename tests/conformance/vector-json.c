@@ -301,6 +301,8 @@ json_hello (GString       *json,
   json_number (json, "exchange_credit", hello.exchange_credit);
   json_number (json, "max_channels", hello.max_channels);
   json_number (json, "max_streams", hello.max_streams);
+  if (hello.max_streams > 0)
+    json_number (json, "stream_window", hello.stream_window);
   json_number (json, "idle_timeout", hello.idle_timeout);
   json_number (json, "ack_delay", hello.ack_delay);
   json_number (json, "max_datagram_size", hello.max_datagram_size);

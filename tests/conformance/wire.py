@@ -20,6 +20,7 @@ PARAMETERS = {
     6: ('idle_timeout', 0, VARINT_MAX, False),
     7: ('ack_delay', 0, 1000000, True),
     8: ('max_datagram_size', 576, 65507, True),
+    15: ('stream_window', 262144, 2**36, False),
 }
 APPLICATION_ID = 9
 SECURE_FRAMES = ('READY', 'RECEIVED', 'CHALLENGE', 'RESPONSE')  # not for PLAIN, section 6
@@ -290,6 +291,7 @@ def read_parameters(data):
     reader = Reader(data)
     values = {name: 0 for name, _, _, _ in PARAMETERS.values()}
     values['application_id'] = ''
+    values['stream_window'] = 262144
     seen = set()
     while reader.left() > 0:
         check(len(seen) < MOST_PARAMETERS, 'too many parameters')
@@ -313,6 +315,8 @@ def read_parameters(data):
           'parameter missing')
     check(values['byte_credit'] >= 2 * (values['max_message_size'] + 64), 'too little credit')
     check(values['idle_timeout'] == 0 or values['idle_timeout'] >= 10000, 'idle time-out')
+    if values['max_streams'] == 0:
+        del values['stream_window']
     return values
 
 
@@ -330,6 +334,6 @@ def encode_hello(values):
     """The canonical form: ascending ids, shortest numbers, nothing empty that may be absent."""
     entries = {APPLICATION_ID: bytes.fromhex(values['application_id'])}
     for ident, (name, _, _, required) in PARAMETERS.items():
-        entries[ident] = varint(values[name]) if required or values[name] > 0 else b''
+        entries[ident] = varint(values[name]) if required or values.get(name, 0) > 0 else b''
     return b''.join(varint(ident) + varint(len(value)) + value
                     for ident, value in sorted(entries.items()) if value)

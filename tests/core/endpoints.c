@@ -280,6 +280,12 @@ handle_event (Talk      *talk,
     case SQX_EVENT_DATAGRAM:
       free (event->message.data);
       break;
+    case SQX_EVENT_STREAM:
+      if (event->opened && talk->streams != NULL)
+        g_ptr_array_add (talk->streams, event->stream);
+      else if (event->opened)
+        sqx_stream_release (talk->conn, talk->site->world->now, event->stream);
+      break;
     case SQX_EVENT_RESTARTED:
       talk->restarted++;
       break;

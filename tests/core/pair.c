@@ -455,6 +455,13 @@ side_event (PairSide *side, const sqx_event *event)
         pair_take_all (side->pair, side->index, event->channel);
       break;
 
+    case SQX_EVENT_STREAM:
+      if (event->opened && side->streams != NULL)
+        g_ptr_array_add (side->streams, event->stream);
+      else if (event->opened)
+        sqx_stream_release (side->conn, side->pair->now, event->stream);
+      break;
+
     case SQX_EVENT_CONNECTED:
     case SQX_EVENT_CANCELLED:
     case SQX_EVENT_WRITABLE:

@@ -87,6 +87,7 @@ typedef struct
   gboolean    closed;   /* CLOSED was polled */
   PairEvent   closing;  /* valid when closed */
 
+  GPtrArray  *streams;  /* sqx_stream that the peer opened, the test's; NULL: released at once */
   gboolean    hold_events; /* do not poll events */
   gboolean    hold_taking; /* do not take messages when told that there are some */
   PairHandler handler;     /* called for each message that is taken */

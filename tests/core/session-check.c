@@ -15,6 +15,7 @@ typedef struct
   uint64_t incoming, taken, missing, held, ranges;
   uint64_t unreturned;    /* byte credit that the peer has not got back */
   uint64_t peer_exchanges; /* exchanges of the peer that are open */
+  uint64_t chunks_out, chunks_in; /* cost of what streams have open */
 } totals;
 
 /* Outgoing ----------------------------------------------------------------------------- */
@@ -85,7 +86,10 @@ check_begun (const sqx_session *session,
       CHECK (!unsent || sqx_node_linked (&message->node));
       CHECK (message->received || message->acked.count == 0 ||
              message->acked.items[message->acked.count - 1].end <= SQX_MAX (message->size, 1));
-      sum->outgoing++;
+      if (sqx_channel_is_stream (channel))
+        sum->chunks_out += message->size + SQX_CHUNK_OVERHEAD;
+      else
+        sum->outgoing++;
     }
   return NULL;
 }
@@ -151,7 +155,9 @@ check_incoming (const sqx_session *session,
       sum->held += message->body.capacity;
       if (message->state == SQX_INCOMING_PARTIAL)
         sum->ranges += message->body.ranges.count;
-      if (!message->returned)
+      if (!message->returned && sqx_channel_is_stream (channel))
+        sum->chunks_in += message->total + SQX_CHUNK_OVERHEAD;
+      else if (!message->returned)
         sum->unreturned += sqx_message_cost (message->total);
       if (message->peer_started && message->answer == NULL)
         sum->peer_exchanges++;
@@ -213,6 +219,7 @@ check_channel (const sqx_session *session,
 {
   const sqx_ranges *delivered = &channel->delivered;
   const char *wrong;
+  uint64_t missing = sum->missing;
 
   sum->missing += channel->seen_end;
   for (size_t i = 0; i < delivered->count; i++)
@@ -227,6 +234,8 @@ check_channel (const sqx_session *session,
       (wrong = check_incoming (session, channel, sum)) != NULL ||
       (wrong = check_ready (session, channel)) != NULL)
     return wrong;
+  if (sqx_channel_is_stream (channel))
+    sum->missing = missing;
   return check_ends (session, channel);
 }
 
@@ -251,6 +260,8 @@ session_check (const sqx_session *session)
 {
   totals sum = { 0 };
   const char *wrong = NULL;
+  const sqx_channel *channel;
+  uint64_t at = 0;
 
   /* Then the connection fails as soon as it looks. */
   if (session->out_of_memory)
@@ -259,9 +270,8 @@ session_check (const sqx_session *session)
   for (unsigned priority = 0; priority < SQX_PRIORITIES && wrong == NULL; priority++)
     for (unsigned kind = 0; kind < 2 && wrong == NULL; kind++)
       wrong = check_waiting (session, priority, kind, &sum);
-  for (uint32_t id = 0; id < session->n_channels && wrong == NULL; id++)
-    if (session->channels[id] != NULL)
-      wrong = check_channel (session, session->channels[id], &sum);
+  while (wrong == NULL && (channel = sqx_session_next_channel (session, &at)) != NULL)
+    wrong = check_channel (session, channel, &sum);
   if (wrong != NULL)
     return wrong;
 
@@ -273,6 +283,8 @@ session_check (const sqx_session *session)
   CHECK (session->taken == sum.taken);
   CHECK (session->missing == sum.missing);
   CHECK (session->held == sum.held);
+  CHECK (session->streams.cost_out == sum.chunks_out);
+  CHECK (session->streams.cost_in == sum.chunks_in);
   CHECK (session->fragment_ranges == sum.ranges);
   return check_credit (&session->credit, &sum);
 }

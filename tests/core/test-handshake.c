@@ -135,6 +135,7 @@ test_largest (void)
           hellos[i]->exchange_credit = SQX_EXCHANGES_MAX;
           hellos[i]->max_channels = SQX_CHANNELS_MAX;
           hellos[i]->max_streams = SQX_VARINT_MAX;
+          hellos[i]->stream_window = SQX_WINDOW_MAX;
           hellos[i]->idle_timeout = SQX_VARINT_MAX;
           hellos[i]->generation = SQX_VARINT_MAX;
           memset (hellos[i]->application_id, 'x', SQX_APPLICATION_ID_MAX);

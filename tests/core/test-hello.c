@@ -12,6 +12,7 @@ static const sqx_hello usual = {
   .exchange_credit = 1024,
   .max_channels = 256,
   .max_streams = 16,
+  .stream_window = SQX_STREAM_WINDOW_MIN,
   .idle_timeout = 30000000,
   .ack_delay = 25000,
   .max_datagram_size = 1200,
@@ -124,6 +125,19 @@ decode_with (sqx_hello *hello,
 }
 
 static gboolean
+decode_window (sqx_hello *hello,
+               guint64    window)
+{
+  List list;
+
+  list_init (&list);
+  for (guint64 i = 1; i <= 8; i++)
+    list_number (&list, i, usual_value (i));
+  list_number (&list, SQX_HELLO_STREAM_WINDOW, window);
+  return decode (hello, list.data, list.writer.size);
+}
+
+static gboolean
 decode_id (const char *id,
            gsize       size)
 {
@@ -144,6 +158,7 @@ test_bytes (void)
     1, 4, 0x80, 0x10, 0x00, 0x00, 2, 4, 0x80, 0x40, 0x00, 0x00, 3, 2, 0x44, 0x00, 4, 2, 0x41, 0x00,
     5, 1, 16, 6, 4, 0x81, 0xc9, 0xc3, 0x80, 7, 4, 0x80, 0x00, 0x61, 0xa8, 8, 2, 0x44, 0xb0,
     9, 17, 'o', 'r', 'g', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e', '.', 'C', 'h', 'e', 's', 's',
+    15, 4, 0x80, 0x04, 0x00, 0x00,
   };
   guint8 buffer[SQX_HELLO_MAX];
   gsize size = sqx_hello_encode (&usual, buffer);
@@ -171,6 +186,20 @@ test_absent (void)
 }
 
 static void
+test_stream_window (void)
+{
+  sqx_hello hello;
+
+  g_assert_true (decode_with (&hello, 5, 0));
+  g_assert_cmpuint (hello.stream_window, ==, SQX_STREAM_WINDOW_MIN);
+  g_assert_true (decode_window (&hello, SQX_WINDOW_MAX));
+  g_assert_cmpuint (hello.stream_window, ==, SQX_WINDOW_MAX);
+  g_assert_true (decode_window (&hello, SQX_STREAM_WINDOW_MIN));
+  g_assert_false (decode_window (&hello, SQX_STREAM_WINDOW_MIN - 1));
+  g_assert_false (decode_window (&hello, SQX_WINDOW_MAX + 1));
+}
+
+static void
 test_round_trip (void)
 {
   sqx_hello hello = usual;
@@ -187,6 +216,7 @@ test_round_trip (void)
     .exchange_credit = SQX_EXCHANGES_MAX,
     .max_channels = SQX_CHANNELS_MAX,
     .max_streams = SQX_VARINT_MAX,
+    .stream_window = SQX_WINDOW_MAX,
     .idle_timeout = SQX_VARINT_MAX,
     .ack_delay = SQX_ACK_DELAY_MAX,
     .max_datagram_size = SQX_DATAGRAM_MAX,
@@ -226,7 +256,10 @@ test_twice (void)
       for (guint64 i = 1; i <= 8; i++)
         list_number (&list, i, usual_value (i));
       for (guint64 i = 9; i <= 20; i++)
-        list_bytes (&list, i, "a", 1);
+        if (i == SQX_HELLO_STREAM_WINDOW)
+          list_number (&list, i, SQX_STREAM_WINDOW_MIN);
+        else
+          list_bytes (&list, i, "a", 1);
       g_assert_true (decode (&hello, list.data, list.writer.size));
       if (id <= 8)
         list_number (&list, id, usual_value (id));
@@ -466,6 +499,7 @@ test_secure (void)
     .exchange_credit = SQX_EXCHANGES_MAX,
     .max_channels = SQX_CHANNELS_MAX,
     .max_streams = SQX_VARINT_MAX,
+    .stream_window = SQX_WINDOW_MAX,
     .idle_timeout = SQX_VARINT_MAX,
     .ack_delay = SQX_ACK_DELAY_MAX,
     .max_datagram_size = SQX_DATAGRAM_MAX,
@@ -765,6 +799,7 @@ main (int   argc,
   g_test_add_func ("/seqex/hello/bytes", test_bytes);
   g_test_add_func ("/seqex/hello/absent", test_absent);
   g_test_add_func ("/seqex/hello/round-trip", test_round_trip);
+  g_test_add_func ("/seqex/hello/stream-window", test_stream_window);
   g_test_add_func ("/seqex/hello/missing", test_missing);
   g_test_add_func ("/seqex/hello/twice", test_twice);
   g_test_add_func ("/seqex/hello/bounds", test_bounds);

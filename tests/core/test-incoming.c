@@ -51,11 +51,13 @@ test_channels (void)
   Fixture f;
   sqx_frame frame = {
     .type = SQX_FRAME_MESSAGE,
-    .message = { .channel = 3, .data = zeros },
+    .message = { .channel = 3, .data = zeros, .total = 1, .size = 1 },
   };
 
   set_up (&f);
-  assert_violation (&f, take_in (&f, &frame), "channel that does not exist");
+  assert_violation (&f, take_in (&f, &frame), "message on a stream that is no chunk");
+  frame.message.flags = SQX_WIRE_ORDERED | SQX_WIRE_FINAL;
+  assert_violation (&f, take_in (&f, &frame), "stream that does not exist");
   assert_violation (&f, message (&f, CHANNELS, 0, 0, 0, 1), "channel that does not exist");
   assert_violation (&f, cancel (&f, CHANNELS, 0, false, 0, 1), "channel that does not exist");
   assert_violation (&f, message (&f, 0, SQX_VARINT_MAX, 0, 0, 1), "message number out of range");

@@ -219,6 +219,8 @@ forge_hello (forger *f)
     .byte_credit = 2 * (SQX_MESSAGE_MAX_MIN + SQX_MESSAGE_OVERHEAD),
     .exchange_credit = 1 + (choice & 31),
     .max_channels = SQX_CHANNELS_MIN,
+    .max_streams = choice & 3,
+    .stream_window = SQX_STREAM_WINDOW_MIN,
     .idle_timeout = 20 * SQX_SECOND,
     .ack_delay = SQX_ACK_DELAY_DEFAULT,
     .max_datagram_size = SQX_DATAGRAM_DEFAULT,

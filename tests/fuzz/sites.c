@@ -310,6 +310,10 @@ handle_event (talk      *t,
     case SQX_EVENT_DATAGRAM:
       free (event->message.data);
       break;
+    case SQX_EVENT_STREAM:
+      if (event->opened)
+        sqx_stream_release (t->conn, t->site->world->now, event->stream);
+      break;
     case SQX_EVENT_AUTHORIZE:
       t->asked = true;
       break;

@@ -175,6 +175,29 @@ keep_taken (world             *w,
     sqx_conn_end (s->conn, w->now, &message->id, SQX_END_UNHANDLED);
 }
 
+/* Writes a little, reads what is there, and closes in one way or the other. */
+static void
+read_and_drop (world      *w,
+               side       *s,
+               sqx_stream *stream)
+{
+  sqx_payload payload = { forge_pattern, 100, NULL };
+  sqx_stream_status status;
+  sqx_message message;
+
+  sqx_conn_stream_status (s->conn, stream, &status);
+  REQUIRE (status.room <= SQX_CHUNK_MAX);
+  sqx_conn_stream_write (s->conn, w->now, stream, &payload);
+  while (sqx_conn_stream_read (s->conn, w->now, stream, &message))
+    {
+      REQUIRE ((message.data == NULL) == (message.size == 0));
+      free (message.data);
+    }
+  if ((sqx_stream_id (stream) & 2) != 0)
+    sqx_conn_stream_close_write (s->conn, w->now, stream);
+  sqx_stream_release (s->conn, w->now, stream);
+}
+
 static void
 fetch_events (world *w,
               side  *s)
@@ -197,6 +220,10 @@ fetch_events (world *w,
         case SQX_EVENT_DATAGRAM:
           REQUIRE ((event.message.data == NULL) == (event.message.size == 0));
           free (event.message.data);
+          break;
+        case SQX_EVENT_STREAM:
+          if (event.opened)
+            read_and_drop (w, s, event.stream);
           break;
         case SQX_EVENT_CLOSED:
           s->closed = true;

@@ -54,6 +54,7 @@ NUMBERS = {
     3: ('exchange_credit', 1, 1048576), 4: ('max_channels', 16, 65536),
     5: ('max_streams', 0, 2**62 - 1), 6: ('idle_timeout', 0, 2**62 - 1),
     7: ('ack_delay', 0, 1000000), 8: ('max_datagram_size', 576, 65507),
+    15: ('stream_window', 262144, 2**36),
     12: ('generation', 0, 2**62 - 1), 13: ('ready', 0, 1),
 }
 STRINGS = {9: 'application_id', 10: 'ciphers', 11: 'session_id', 14: 'link_id'}

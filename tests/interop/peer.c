@@ -168,6 +168,10 @@ handle_event (sqx_conn *conn, uint64_t now, sqx_event *event)
       print_text ("datagram", event->message.data, event->message.size);
       free (event->message.data);
       break;
+    case SQX_EVENT_STREAM:
+      if (event->opened)
+        sqx_stream_release (conn, now, event->stream);
+      break;
     case SQX_EVENT_WRITABLE:
       break;
     case SQX_EVENT_RESTARTED:

@@ -338,7 +338,7 @@ fill_hello (sim_hostile *hostile,
   sqx_writer writer = { bytes, 0, sizeof bytes };
 
   writer.size = sqx_hello_encode (&hostile->hello, bytes);
-  for (uint64_t id = 11; id < 11 + SQX_HELLO_PARAMETERS - 7; id++)
+  for (uint64_t id = 16; id < 16 + SQX_HELLO_PARAMETERS - 7; id++)
     {
       sqx_write_varint (&writer, id);
       sqx_write_varint (&writer, 0);

@@ -676,6 +676,10 @@ sim_program_event (sim_end   *end,
       end->program.told_connected = false;
       lose_all (end, true);
       break;
+    case SQX_EVENT_STREAM:
+      if (event->opened)
+        sqx_stream_release (end->conn, world->now, event->stream);
+      break;
     case SQX_EVENT_CLOSED:
       on_closed (end, event);
       break;

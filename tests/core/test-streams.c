@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "streams-fixture.h"
+
+static Pair *
+connected (void)
+{
+  Pair *pair = pair_new (NULL, NULL);
+
+  take_streams (pair);
+  pair_connect (pair);
+  return pair;
+}
+
+/* A opens, says something; B answers; both close. */
+static void
+test_echo (void)
+{
+  Pair *pair = connected ();
+  sqx_stream *a = open_stream (pair, PAIR_A), *b;
+
+  g_assert_cmpint (write_bytes (pair, PAIR_A, a, "hello ", 6), ==, SQX_OK);
+  g_assert_cmpint (write_bytes (pair, PAIR_A, a, "world", 5), ==, SQX_OK);
+  pair_drive (pair);
+  b = accepted (pair, PAIR_B, 0);
+  g_assert_cmpuint (sqx_stream_id (a), ==, 0);
+  g_assert_cmpuint (sqx_stream_id (b), ==, 0);
+  assert_reads (pair, PAIR_B, b, "hello world");
+  g_assert_cmpint (write_bytes (pair, PAIR_B, b, "echo", 4), ==, SQX_OK);
+  close_write (pair, PAIR_B, b);
+  g_assert_cmpint (write_bytes (pair, PAIR_B, b, "x", 1), ==, SQX_ERR_CLOSED);
+  pair_drive (pair);
+  g_assert_false (status_of (pair, PAIR_B, b).drained);
+  assert_reads (pair, PAIR_A, a, "echo.");
+  pair_drive (pair);
+  g_assert_true (status_of (pair, PAIR_B, b).drained);
+  g_assert_false (status_of (pair, PAIR_A, a).over);
+
+  /* The other way is still open. */
+  g_assert_cmpint (write_bytes (pair, PAIR_A, a, "more", 4), ==, SQX_OK);
+  close_write (pair, PAIR_A, a);
+  pair_drive (pair);
+  assert_reads (pair, PAIR_B, b, "more.");
+  pair_drive (pair);
+  g_assert_true (status_of (pair, PAIR_A, a).over && status_of (pair, PAIR_A, a).drained);
+  assert_reads (pair, PAIR_B, b, "");
+  release (pair, PAIR_A, a);
+  release (pair, PAIR_B, b);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+/* Both sides open; the ids say who did; the peer hears of a stream on which nothing was written. */
+static void
+test_ids (void)
+{
+  Pair *pair = connected ();
+  sqx_stream *a[3], *b[3];
+
+  for (guint i = 0; i < 3; i++)
+    {
+      a[i] = open_stream (pair, PAIR_A);
+      b[i] = open_stream (pair, PAIR_B);
+      g_assert_cmpuint (sqx_stream_id (a[i]), ==, 2 * i);
+      g_assert_cmpuint (sqx_stream_id (b[i]), ==, 2 * i + 1);
+    }
+  pair_drive (pair);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_assert_cmpuint (sqx_stream_id (accepted (pair, PAIR_B, i)), ==, 2 * i);
+      g_assert_cmpuint (sqx_stream_id (accepted (pair, PAIR_A, i)), ==, 2 * i + 1);
+      g_assert_false (status_of (pair, PAIR_B, accepted (pair, PAIR_B, i)).readable);
+      close_write (pair, PAIR_B, accepted (pair, PAIR_B, i));
+      close_write (pair, PAIR_A, a[i]);
+      release (pair, PAIR_B, b[i]);
+    }
+  pair_drive (pair);
+  for (guint i = 0; i < 3; i++)
+    {
+      assert_reads (pair, PAIR_A, a[i], ".");
+      assert_reads (pair, PAIR_B, accepted (pair, PAIR_B, i), ".");
+      g_assert_cmpint (status_of (pair, PAIR_A, accepted (pair, PAIR_A, i)).read_error, ==,
+                       SQX_ERR_PEER_CLOSED);
+      release (pair, PAIR_A, accepted (pair, PAIR_A, i));
+      release (pair, PAIR_B, accepted (pair, PAIR_B, i));
+      release (pair, PAIR_A, a[i]);
+    }
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+/* Before the peer is known nobody knows whose ids are even. */
+static void
+test_early (void)
+{
+  Pair *pair = pair_new (NULL, NULL);
+  sqx_stream *stream;
+  guint n;
+
+  take_streams (pair);
+  g_assert_cmpint (sqx_conn_open_stream (conn_of (pair, PAIR_B), 0, &stream), ==,
+                   SQX_ERR_QUEUE_FULL);
+  pair_connect (pair);
+  n = pair_n_events (pair, PAIR_B, SQX_EVENT_STREAM);
+  g_assert_cmpuint (n, ==, 1);
+  g_assert_null (pair_event (pair, PAIR_B, SQX_EVENT_STREAM, 0)->event.stream);
+  release (pair, PAIR_B, open_stream (pair, PAIR_B));
+  pair_drive (pair);
+  release (pair, PAIR_A, accepted (pair, PAIR_A, 0));
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+static gboolean
+lose_some (Pair *pair, PairPacket *packet, gpointer data)
+{
+  GRand *rand = data;
+
+  packet->at += (guint64) g_rand_int_range (rand, 0, 20000);
+  return g_rand_int_range (rand, 0, 100) >= 15;
+}
+
+/* Bytes in order, once, over a network that loses, reorders and is slow; both ways, several at
+ * once, read in fits and starts. */
+static void
+test_lossy (void)
+{
+  enum { STREAMS = 3 };
+  const guint64 size = 1500000;
+  guint32 seed = g_test_rand_int ();
+  GRand *rand = g_rand_new_with_seed (seed);
+  Pair *pair = connected ();
+  sqx_stream *ends[2][STREAMS];
+  guint64 written[2][STREAMS] = { 0 }, got[2][STREAMS] = { 0 };
+  guint left = 2 * STREAMS;
+
+  g_test_message ("seed %u", seed);
+  for (guint i = 0; i < STREAMS; i++)
+    ends[0][i] = open_stream (pair, PAIR_A);
+  pair_drive (pair);
+  for (guint i = 0; i < STREAMS; i++)
+    ends[1][i] = accepted (pair, PAIR_B, i);
+  pair->filter = lose_some;
+  pair->filter_data = rand;
+
+  while (left > 0)
+    {
+      guint side = (guint) g_rand_int_range (rand, 0, 2);
+      guint i = (guint) g_rand_int_range (rand, 0, STREAMS);
+
+      if (written[side][i] < size)
+        {
+          guint64 most = written[side][i] + (guint64) g_rand_int_range (rand, 1, 200000);
+
+          write_pattern (pair, side, ends[side][i], &written[side][i], MIN (most, size));
+          if (written[side][i] == size)
+            close_write (pair, side, ends[side][i]);
+        }
+      if (read_pattern (pair, side, ends[side][i], &got[side][i]))
+        {
+          g_assert_cmpuint (got[side][i], ==, size);
+          left--;
+        }
+      g_assert_cmpstr (session_check (&conn_of (pair, side)->session), ==, NULL);
+      pair_flush (pair);
+      pair_drive_for (pair, 10 * SQX_MILLISECOND);
+    }
+  pair->filter = NULL;
+  pair_drive (pair);
+  for (guint side = 0; side < 2; side++)
+    for (guint i = 0; i < STREAMS; i++)
+      {
+        g_assert_true (status_of (pair, side, ends[side][i]).drained);
+        release (pair, side, ends[side][i]);
+      }
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  g_rand_free (rand);
+  pair_free (pair);
+}
+
+/* What nobody reads is bounded, one stream and all together, and holds up no message. */
+static void
+test_unread (void)
+{
+  enum { STREAMS = 8 };
+  Pair *pair;
+  sqx_config config;
+  sqx_stream *a[STREAMS];
+  guint64 written[STREAMS] = { 0 }, got[STREAMS] = { 0 }, all = 0;
+  guint tag;
+
+  pair_config (&config, PAIR_B);
+  config.stream_window = SQX_STREAM_WINDOW_MIN;
+  pair = pair_new (NULL, &config);
+  take_streams (pair);
+  pair_connect (pair);
+  for (guint i = 0; i < STREAMS; i++)
+    {
+      a[i] = open_stream (pair, PAIR_A);
+      pair_drive (pair);
+      write_pattern (pair, PAIR_A, a[i], &written[i], 1 << 30);
+      pair_drive (pair);
+      g_assert_cmpuint (written[i], <, SQX_STREAM_WINDOW_MIN);
+      /* Each gets something. */
+      g_assert_cmpuint (written[i], >=, SQX_CHUNK_MAX);
+      all += written[i];
+    }
+  g_assert_cmpuint (all, <, SQX_STREAM_SHARES * SQX_STREAM_WINDOW_MIN + STREAMS * SQX_CHUNK_MAX);
+  g_assert_cmpuint (written[0], >, 3 * SQX_STREAM_WINDOW_MIN / 4);
+
+  pair->side[PAIR_B].handler = pair_echo;
+  tag = pair_send_size (pair, PAIR_A, 0, SQX_MESSAGE_MAX_DEFAULT, 0);
+  pair_drive (pair);
+  pair_assert_replied (pair, PAIR_A, tag, NULL);
+
+  /* Reading one lets that one, and then others, go on. */
+  for (guint i = 0; i < STREAMS; i++)
+    g_assert_false (read_pattern (pair, PAIR_B, accepted (pair, PAIR_B, i), &got[i]));
+  pair_drive (pair);
+  for (guint i = 0; i < STREAMS; i++)
+    {
+      g_assert_cmpuint (got[i], ==, written[i]);
+      g_assert_cmpuint (status_of (pair, PAIR_A, a[i]).room, ==, SQX_CHUNK_MAX);
+      release (pair, PAIR_A, a[i]);
+      release (pair, PAIR_B, accepted (pair, PAIR_B, i));
+    }
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+/* A stream has one chunk at a time on the way, so a message beside it goes with the next packet. */
+static void
+test_beside (void)
+{
+  Pair *pair = connected ();
+  sqx_stream *a = open_stream (pair, PAIR_A);
+  guint64 written = 0, got = 0;
+  uint64_t before;
+  guint tag;
+
+  pair->side[PAIR_B].handler = pair_echo;
+  write_pattern (pair, PAIR_A, a, &written, 3000000);
+  pair_drive_for (pair, 15 * SQX_MILLISECOND);
+  before = pair->now;
+  tag = pair_send (pair, PAIR_A, "ping", 0);
+  pair_drive_until (pair, SQX_SECOND, pair_is_done (pair, PAIR_A, tag));
+  /* Two ways of 10 ms, and what the window held back. */
+  g_assert_cmpuint (pair->now - before, <=, 45 * SQX_MILLISECOND);
+  while (got < written)
+    {
+      pair_drive (pair);
+      g_assert_false (read_pattern (pair, PAIR_B, accepted (pair, PAIR_B, 0), &got));
+    }
+  release (pair, PAIR_A, a);
+  release (pair, PAIR_B, accepted (pair, PAIR_B, 0));
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+/* Who reads no more says so; what was on its way comes to its end. */
+static void
+test_reader_closes (void)
+{
+  Pair *pair = connected ();
+  sqx_stream *a = open_stream (pair, PAIR_A), *b;
+  guint64 written = 0;
+
+  write_pattern (pair, PAIR_A, a, &written, 2000000);
+  pair_drive_for (pair, 30 * SQX_MILLISECOND);
+  b = accepted (pair, PAIR_B, 0);
+  sqx_conn_stream_close_read (conn_of (pair, PAIR_B), pair->now, b);
+  pair_drive (pair);
+  g_assert_cmpint (status_of (pair, PAIR_A, a).write_error, ==, SQX_ERR_REFUSED);
+  g_assert_cmpint (write_bytes (pair, PAIR_A, a, "x", 1), ==, SQX_ERR_REFUSED);
+  g_assert_cmpint (status_of (pair, PAIR_B, b).read_error, ==, SQX_ERR_CLOSED);
+  g_assert_cmpuint (conn_of (pair, PAIR_B)->session.held, ==, 0);
+  /* The rest was taken back. */
+  g_assert_cmpuint (pair_statistics (pair, PAIR_A).bytes_sent, <, 1500000);
+  close_write (pair, PAIR_A, a);
+  /* The other way still works. */
+  g_assert_cmpint (write_bytes (pair, PAIR_B, b, "bye", 3), ==, SQX_OK);
+  close_write (pair, PAIR_B, b);
+  pair_drive (pair);
+  assert_reads (pair, PAIR_A, a, "bye.");
+  pair_drive (pair);
+  g_assert_false (status_of (pair, PAIR_A, a).drained);
+  g_assert_true (status_of (pair, PAIR_A, a).over);
+  release (pair, PAIR_A, a);
+  release (pair, PAIR_B, b);
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+/* What was not read by then is gone, also if nothing was on its way. */
+static void
+test_abort (void)
+{
+  for (guint taken = 0; taken < 3; taken++)
+    {
+      Pair *pair = connected ();
+      sqx_stream *a = open_stream (pair, PAIR_A), *b;
+      guint64 written = 0, got = 0;
+
+      write_pattern (pair, PAIR_A, a, &written, 100000);
+      pair_drive (pair);
+      b = accepted (pair, PAIR_B, 0);
+      if (taken > 0)
+        g_assert_false (read_pattern (pair, PAIR_B, b, &got));
+      pair_drive (pair);
+      if (taken > 1)
+        close_write (pair, PAIR_A, a);
+      sqx_conn_stream_abort (conn_of (pair, PAIR_A), pair->now, a);
+      g_assert_cmpint (write_bytes (pair, PAIR_A, a, "x", 1), ==, SQX_ERR_CLOSED);
+      pair_drive (pair);
+      g_assert_false (status_of (pair, PAIR_B, b).readable);
+      g_assert_cmpint (status_of (pair, PAIR_B, b).read_error, ==, SQX_ERR_PEER_CLOSED);
+      g_assert_cmpuint (conn_of (pair, PAIR_B)->session.held, ==, 0);
+      close_write (pair, PAIR_B, b);
+      pair_drive (pair);
+      assert_reads (pair, PAIR_A, a, ".");
+      pair_drive (pair);
+      release (pair, PAIR_A, a);
+      release (pair, PAIR_B, b);
+      assert_no_streams (pair);
+      forget_streams (pair);
+      pair_free (pair);
+    }
+}
+
+static void
+test_limit (void)
+{
+  Pair *pair;
+  sqx_config config;
+  sqx_stream *a[4], *more;
+
+  pair_config (&config, PAIR_B);
+  config.max_streams = 4;
+  pair = pair_new (NULL, &config);
+  take_streams (pair);
+  pair_connect (pair);
+  for (guint round = 0; round < 20; round++)
+    {
+      guint before = pair_n_events (pair, PAIR_A, SQX_EVENT_STREAM);
+
+      for (guint i = 0; i < 4; i++)
+        a[i] = open_stream (pair, PAIR_A);
+      g_assert_cmpint (sqx_conn_open_stream (conn_of (pair, PAIR_A), pair->now, &more), ==,
+                       SQX_ERR_QUEUE_FULL);
+      pair_drive (pair);
+      for (guint i = 0; i < 4; i++)
+        {
+          release (pair, PAIR_A, a[i]);
+          release (pair, PAIR_B, accepted (pair, PAIR_B, 4 * round + i));
+        }
+      pair_drive (pair);
+      g_assert_cmpuint (pair_n_events (pair, PAIR_A, SQX_EVENT_STREAM), >, before);
+    }
+  assert_no_streams (pair);
+
+  /* The other side's limit is its own. */
+  config.max_streams = 0;
+  forget_streams (pair);
+  pair_free (pair);
+  pair = pair_new (NULL, &config);
+  pair_connect (pair);
+  g_assert_cmpint (sqx_conn_open_stream (conn_of (pair, PAIR_A), pair->now, &more), ==,
+                   SQX_ERR_REFUSED);
+  pair_free (pair);
+}
+
+/* A restart, or the end of the connection, ends streams: what came can be read only after the
+ * latter. */
+static void
+test_lost (void)
+{
+  for (guint restart = 0; restart < 2; restart++)
+    {
+      Pair *pair = connected ();
+      sqx_stream *a = open_stream (pair, PAIR_A), *unknown;
+      sqx_stream *b;
+      sqx_result error = restart ? SQX_ERR_SESSION_LOST : SQX_ERR_PEER_CLOSED;
+
+      write_bytes (pair, PAIR_A, a, "unread", 6);
+      pair_drive (pair);
+      b = accepted (pair, PAIR_B, 0);
+      write_bytes (pair, PAIR_B, b, "unread", 6);
+      pair_drive (pair);
+      if (restart)
+        {
+          release (pair, PAIR_B, b);
+          pair_restart (pair, PAIR_B);
+          pair_send (pair, PAIR_B, "again", 0);
+        }
+      else
+        sqx_conn_abort (conn_of (pair, PAIR_B), pair->now, 0, NULL);
+      pair_drive (pair);
+      g_assert_cmpint (status_of (pair, PAIR_A, a).write_error, ==, error);
+      g_assert_cmpint (status_of (pair, PAIR_A, a).read_error, ==, error);
+      assert_reads (pair, PAIR_A, a, restart ? "" : "unread");
+      if (restart)
+        {
+          unknown = open_stream (pair, PAIR_A);
+          g_assert_cmpuint (sqx_stream_id (unknown), ==, 0);
+          /* Released after the connection is gone. */
+          forget_streams (pair);
+          pair_free (pair);
+          sqx_stream_release (NULL, 0, unknown);
+          sqx_stream_release (NULL, 0, a);
+          continue;
+        }
+      assert_reads (pair, PAIR_B, b, "unread");
+      release (pair, PAIR_A, a);
+      release (pair, PAIR_B, b);
+      forget_streams (pair);
+      pair_free (pair);
+    }
+}
+
+/* An orderly close waits until what was written is read. */
+static void
+test_close (void)
+{
+  Pair *pair = connected ();
+  sqx_stream *a = open_stream (pair, PAIR_A), *b;
+
+  write_bytes (pair, PAIR_A, a, "last words", 10);
+  close_write (pair, PAIR_A, a);
+  sqx_conn_close (conn_of (pair, PAIR_A), pair->now, 0, NULL);
+  g_assert_cmpint (write_bytes (pair, PAIR_A, a, "x", 1), ==, SQX_ERR_CLOSED);
+  pair_drive_for (pair, SQX_SECOND);
+  g_assert_false (pair->side[PAIR_A].closed);
+  b = accepted (pair, PAIR_B, 0);
+  g_assert_cmpint (write_bytes (pair, PAIR_B, b, "too late", 8), ==, SQX_OK);
+  pair_drive_for (pair, SQX_SECOND);
+  g_assert_cmpint (status_of (pair, PAIR_B, b).write_error, ==, SQX_ERR_REFUSED);
+  assert_reads (pair, PAIR_B, b, "last words.");
+  pair_drive_for (pair, SQX_SECOND);
+  pair_assert_closed (pair, PAIR_A, SQX_OK);
+  release (pair, PAIR_A, a);
+  release (pair, PAIR_B, b);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/seqex/streams/echo", test_echo);
+  g_test_add_func ("/seqex/streams/ids", test_ids);
+  g_test_add_func ("/seqex/streams/early", test_early);
+  g_test_add_func ("/seqex/streams/lossy", test_lossy);
+  g_test_add_func ("/seqex/streams/unread", test_unread);
+  g_test_add_func ("/seqex/streams/beside", test_beside);
+  g_test_add_func ("/seqex/streams/reader-closes", test_reader_closes);
+  g_test_add_func ("/seqex/streams/abort", test_abort);
+  g_test_add_func ("/seqex/streams/limit", test_limit);
+  g_test_add_func ("/seqex/streams/lost", test_lost);
+  g_test_add_func ("/seqex/streams/close", test_close);
+
+  return g_test_run ();
+}
