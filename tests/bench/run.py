@@ -7,7 +7,7 @@
     run.py BUILD-DIR --output DIR        also results.json, results.md and plots
     run.py BUILD-DIR --append FILE       adds a round to the results of earlier ones
     run.py --report FILE --output DIR    measures nothing
-    run.py … --wan FILE                  with the lines of wan.py
+    run.py … --wan FILE                  with the lines that wan.py printed before
     run.py … --publish DOCS              puts tables and plots into the page on performance
 
 One round runs every system once for a work before it goes to the next work, so that whatever the
@@ -149,6 +149,15 @@ class Suite:
                     if self.wanted(system, case) and (pin == "one" or system.name != "core"):
                         self.measure(system, case, pin)
 
+    def long_link(self):
+        """The lines of wan.py, or none where there cannot be a link."""
+        done = subprocess.run([sys.executable, str(pathlib.Path(__file__).parent / "wan.py"),
+                               str(self.build)], capture_output=True, text=True)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        if not lines:
+            self.missing["the long link"] = done.stderr.strip().splitlines()[-1]
+        return lines
+
     def run(self):
         with contextlib.ExitStack() as stack:
             if not self.options.quick:
@@ -194,6 +203,8 @@ def collect(options):
         results = json.loads(options.append.read_text(encoding="utf-8"))
     suite = Suite(options.build, options)
     suite.run()
+    if not (options.quick or options.cases or options.systems or options.wan):
+        results["wan"] = results.get("wan", []) + suite.long_link()
     results["runs"] += suite.runs
     results["missing"].update(suite.missing)
     if options.append is not None:

@@ -2,8 +2,10 @@
  *
  * UDP in a GLib loop and nothing else: what the kernel and the loop allow. Nothing is resent, so a
  * lost datagram stops it. The calls are recvmsg() and sendmsg() on the descriptor itself, from one
- * source per process; GSocket would only add to that.
+ * source per process.
  *
+ *   gsocket          one message per datagram by GSocket and its source, as a GLib program has it
+ *                    that does not go below GIO
  *   single           one message per datagram, one call per datagram
  *   coalesced        all messages that are ready share a datagram
  *   gso              one message per datagram, all that are ready in one call; the kernel cuts them
@@ -41,6 +43,8 @@ typedef struct
   Bench                   *bench;
   gpointer                 tag;
   int                      fd;
+  GSocket                 *socket;  /* or NULL: the descriptor itself is used */
+  GSocketAddress          *address; /* of the peer, at the server */
   gboolean                 serves;
   gboolean                 coalesced;
   gboolean                 gso;
@@ -129,7 +133,17 @@ unseal (Peer   *self,
 /* Sending ----------------------------------------------------------------------------- */
 
 static void
-send_burst (Peer *self)
+send_by_gsocket (Peer *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (g_socket_send_to (self->socket, self->address, (const char *) self->out, self->out_size, NULL,
+                        &error) < 0)
+    bench_fail ("%s", error->message);
+}
+
+static void
+send_by_descriptor (Peer *self)
 {
   struct iovec vector = { self->out, self->out_size };
   char control[CMSG_SPACE (sizeof (guint16))] = { 0 };
@@ -140,8 +154,6 @@ send_burst (Peer *self)
     .msg_iovlen = 1,
   };
 
-  if (self->out_size == 0)
-    return;
   if (self->segments > 1)
     {
       guint16 segment = (guint16) self->segment;
@@ -157,6 +169,17 @@ send_burst (Peer *self)
     }
   if (sendmsg (self->fd, &message, 0) < 0)
     bench_fail ("sendmsg: %s", g_strerror (errno));
+}
+
+static void
+send_burst (Peer *self)
+{
+  if (self->out_size == 0)
+    return;
+  if (self->socket != NULL)
+    send_by_gsocket (self);
+  else
+    send_by_descriptor (self);
   self->out_size = 0;
   self->out_started = 0;
   self->segments = 0;
@@ -317,7 +340,26 @@ take_datagram (Peer   *self,
 }
 
 static gboolean
-receive (Peer *self)
+receive_by_gsocket (Peer *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSocketAddress) from = NULL;
+  gssize size;
+
+  size = g_socket_receive_from (self->socket, self->serves ? &from : NULL, (char *) self->in,
+                                sizeof self->in, NULL, &error);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    return FALSE;
+  if (size < 0)
+    bench_fail ("%s", error->message);
+  if (self->serves)
+    g_set_object (&self->address, from);
+  take_datagram (self, self->in, (gsize) size);
+  return TRUE;
+}
+
+static gboolean
+receive_by_descriptor (Peer *self)
 {
   struct iovec vector = { self->in, sizeof self->in };
   char control[CMSG_SPACE (sizeof (int))];
@@ -364,10 +406,19 @@ dispatch (GSource     *source,
   /* With one message on its way there is nothing behind it to look for. */
   gboolean one = bench_work (self->bench) == WORK_REQUESTS && bench_depth (self->bench) == 1;
 
-  for (guint i = 0; receive (self) && !one && i < READS_MAX; i++)
-    ;
+  for (guint i = 0; i < READS_MAX; i++)
+    if (!(self->socket != NULL ? receive_by_gsocket (self) : receive_by_descriptor (self)) || one)
+      break;
   flush (self);
   return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+ready_cb (GSocket      *socket,
+          GIOCondition  condition,
+          gpointer      user_data)
+{
+  return dispatch (user_data, NULL, NULL);
 }
 
 static int
@@ -394,7 +445,7 @@ new_peer (Bench    *bench,
   static GSourceFuncs functions = { .dispatch = dispatch };
   Peer *self = (Peer *) g_source_new (&functions, sizeof *self);
   gboolean aead = bench_is (bench, "single-aead") || bench_is (bench, "coalesced-aead")
-                  || bench_is (bench, "gso-aead");
+                  || bench_is (bench, "gso-aead") || bench_is (bench, "gsocket-aead");
 
   self->bench = bench;
   self->serves = serves;
@@ -408,9 +459,30 @@ new_peer (Bench    *bench,
       self->seal = new_cipher (serves ? 1 : 2);
       self->open = new_cipher (serves ? 2 : 1);
     }
-  self->tag = g_source_add_unix_fd (&self->source, self->fd, G_IO_IN);
-  g_source_attach (&self->source, NULL);
+  if (!bench_is (bench, "gsocket") && !bench_is (bench, "gsocket-aead"))
+    {
+      self->tag = g_source_add_unix_fd (&self->source, self->fd, G_IO_IN);
+      g_source_attach (&self->source, NULL);
+    }
   return self;
+}
+
+/* Once the descriptor is bound or connected. */
+static void
+use_gsocket (Peer *self)
+{
+  g_autoptr (GError) error = NULL;
+  GSource *source;
+
+  if (self->tag != NULL)
+    return;
+  self->socket = g_socket_new_from_fd (self->fd, &error);
+  if (self->socket == NULL)
+    bench_fail ("%s", error->message);
+  g_socket_set_blocking (self->socket, FALSE);
+  source = g_socket_create_source (self->socket, G_IO_IN, NULL);
+  g_source_set_callback (source, G_SOURCE_FUNC (ready_cb), self, NULL);
+  g_source_attach (source, NULL);
 }
 
 static struct sockaddr_in
@@ -435,6 +507,7 @@ serve (Bench *bench)
   if (bind (self->fd, (struct sockaddr *) &address, size) != 0
       || getsockname (self->fd, (struct sockaddr *) &address, &size) != 0)
     bench_fail ("bind: %s", g_strerror (errno));
+  use_gsocket (self);
   bench_ready (bench, g_ntohs (address.sin_port), NULL);
   while (TRUE)
     g_main_context_iteration (NULL, TRUE);
@@ -448,6 +521,7 @@ drive (Bench *bench)
 
   if (connect (self->fd, (struct sockaddr *) &address, sizeof address) != 0)
     bench_fail ("connect: %s", g_strerror (errno));
+  use_gsocket (self);
   bench_begin (bench);
   if (bench_work (bench) == WORK_BULK)
     fill_window (self);
@@ -476,7 +550,8 @@ main (int    argc,
       char **argv)
 {
   static const char *const variants[] = {
-    "single", "coalesced", "gso", "single-aead", "coalesced-aead", "gso-aead", NULL,
+    "single",      "coalesced",      "gso",      "gsocket", /* in pairs */
+    "single-aead", "coalesced-aead", "gso-aead", "gsocket-aead", NULL,
   };
   static const System system = {
     .name = "udp",

@@ -115,7 +115,7 @@ class Run:
         return json.loads(lines[-1])
 
     def measure(self, log=None):
-        out = {'case': self.name, 'system': self.system, 'loss': self.loss}
+        out = {'case': self.name, 'title': self.title, 'system': self.system, 'loss': self.loss}
         options = {**self.settings, 'loss': self.loss, 'seed': self.seed, 'mtu': MTU}
         if log:
             options['log'] = log
