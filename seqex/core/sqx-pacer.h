@@ -12,7 +12,7 @@
 
 typedef struct
 {
-  uint64_t empty;   /* nanoseconds: when all that went out has been paid for */
+  uint64_t empty;   /* in fractions of a microsecond: when all that went out has been paid for */
   uint64_t release; /* no batch begins before, SQX_TIME_NEVER: one is under way */
 } sqx_pacer;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Bytes that a bulk flow keeps handed over. */
-#define BULK_QUEUE (UINT64_C (4) << 20)
+#define BULK_QUEUE (UINT64_C (1) << 20)
 
 typedef struct
 {
@@ -138,7 +138,7 @@ feed (Bottleneck *link,
       Flow       *flow)
 {
   const FlowConfig *config = &flow->config;
-  const sqx_payload payload = { .data = link->zeros, .size = config->message };
+  sqx_payload payload = { .data = link->zeros, .size = config->message };
   gboolean bulk = config->depth == 0;
   sqx_conn *conn = flow->conns[0];
 
@@ -148,9 +148,15 @@ feed (Bottleneck *link,
   while (bulk ? sqx_conn_queued_bytes (conn) < BULK_QUEUE
               : flow->open < config->depth && link->now >= flow->next_request)
     {
-      sqx_result result = sqx_conn_send (conn, link->now, 0, &payload,
-                                         bulk ? SQX_MESSAGE_FINAL : 0,
-                                         GSIZE_TO_POINTER (link->now + 1), NULL);
+      sqx_result result;
+
+      /* All that have begun go forward side by side, and credit comes when one is whole: so they
+       * shall not all be whole at the same time. */
+      if (bulk)
+        payload.size = (gsize) g_rand_int_range (link->rand, 1, (gint) config->message + 1);
+      result = sqx_conn_send (conn, link->now, 0, &payload,
+                              bulk ? SQX_MESSAGE_FINAL : 0, GSIZE_TO_POINTER (link->now + 1),
+                              NULL);
 
       if (result == SQX_ERR_QUEUE_FULL)
         break;
@@ -297,7 +303,7 @@ bottleneck_new (const BottleneckConfig *config)
   link->now = SQX_SECOND;
   link->rand = g_rand_new_with_seed (config->seed);
   link->wire = g_ptr_array_new ();
-  link->zeros = g_malloc0 (1 << 20);
+  link->zeros = g_malloc0 (131072);
   return link;
 }
 
@@ -325,7 +331,7 @@ bottleneck_add (Bottleneck       *link,
   sqx_config settings;
 
   g_assert_cmpuint (link->n_flows, <, BOTTLENECK_FLOWS);
-  g_assert_cmpuint (config->message, <=, 1 << 20);
+  g_assert_cmpuint (config->message, <=, 131072);
   *flow = (Flow) { .config = *config };
   sqx_config_init (&settings);
   settings.random = draw;
@@ -333,9 +339,10 @@ bottleneck_add (Bottleneck       *link,
   settings.instance = link->n_flows + 1;
   settings.max_datagram_size = config->datagram > 0 ? config->datagram : 1472;
   /* Not what limits, but not so much either that most of what passed is in unfinished messages. */
+  settings.max_message_size = 131072;
   settings.byte_window = settings.byte_window_max =
-    MAX (SQX_WINDOW_DEFAULT, 4 * (link->config.rate * 2 * link->config.delay / SQX_SECOND +
-                                  link->config.queue));
+    MAX (262144 + 2 * SQX_MESSAGE_OVERHEAD,
+         4 * (link->config.rate * 2 * link->config.delay / SQX_SECOND + link->config.queue));
   settings.controller = config->controller;
   settings.max_send_rate = config->max_rate;
   flow->conns[0] = sqx_conn_new (&settings, link->now);

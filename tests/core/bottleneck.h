@@ -33,7 +33,7 @@ typedef struct
 {
   const sqx_cc_ops *controller; /* NULL: the default */
   guint   datagram;   /* bytes of UDP payload; 0: 1472 */
-  guint64 message;    /* bytes of each message */
+  guint64 message;    /* bytes of each request, or of the largest message of bulk */
   guint   depth;      /* requests unanswered at a time; 0: bulk, one way */
   guint64 start, stop; /* times at which it begins and sends nothing more; 0: never stops */
   guint64 pause;      /* between an answer and the next request */
