@@ -190,8 +190,8 @@ static gboolean
 hand_over_from (SeqexDialogue *self,
                 SeqexPort   *port)
 {
-  g_autoptr (SeqexMessage) message = NULL;
   SeqexWait *wait = g_queue_peek_head (&port->waits);
+  SeqexMessage *message;
   sqx_message received;
 
   if (!has_message (self, port) || !is_heard (port))
@@ -206,11 +206,14 @@ hand_over_from (SeqexDialogue *self,
               self->connection, received.id.channel, received.id.number, received.size);
   if (wait != NULL)
     {
-      wait->outcome = G_OBJECT (g_steal_pointer (&message));
+      wait->outcome = G_OBJECT (message);
       seqex_wait_return (wait);
     }
   else
-    emit_message (port, message);
+    {
+      emit_message (port, message);
+      seqex_message_drop (message);
+    }
   return TRUE;
 }
 

@@ -122,6 +122,7 @@ struct _SeqexDriver
   GQueue           unheard;    /* those with a message for which nobody listens */
   GSequence       *deadlines;  /* unowned SeqexWait, soonest first */
   SeqexResult     *spare_result; /* owned, not in use; NULL: none */
+  SeqexMessage    *spare_message; /* likewise */
   guint64          serial;     /* of the wake, for tests */
 };
 

@@ -560,6 +560,7 @@ finalize (SeqexDriver *self)
   g_source_unref (self->wake);
   g_clear_error (&self->send_error);
   g_clear_object (&self->spare_result);
+  g_clear_object (&self->spare_message);
   g_sequence_free (self->deadlines);
   g_main_context_unref (self->context);
 }

@@ -93,8 +93,11 @@ seqex_message_new (SeqexConnection   *connection,
                    const sqx_message *received,
                    guint              position)
 {
-  SeqexMessage *self = g_object_new (SEQEX_TYPE_MESSAGE, NULL);
+  SeqexDialogue *dialogue = seqex_connection_get_dialogue (connection);
+  SeqexMessage *self = g_steal_pointer (&dialogue->driver->spare_message);
 
+  if (self == NULL)
+    self = g_object_new (SEQEX_TYPE_MESSAGE, NULL);
   self->connection = g_object_ref (connection);
   self->payload = seqex_message_bytes (received);
   self->id = received->id;
@@ -103,9 +106,35 @@ seqex_message_new (SeqexConnection   *connection,
   if (!(self->flags & SQX_MESSAGE_FINAL))
     {
       self->link.data = self;
-      g_queue_push_tail_link (&seqex_connection_get_dialogue (connection)->taken, &self->link);
+      g_queue_push_tail_link (&dialogue->taken, &self->link);
     }
   return self;
+}
+
+static void
+clear (SeqexMessage *self)
+{
+  g_clear_pointer (&self->payload, g_bytes_unref);
+  g_clear_object (&self->connection);
+}
+
+void
+seqex_message_drop (SeqexMessage *self)
+{
+  SeqexDriver *driver = seqex_connection_get_dialogue (self->connection)->driver;
+
+  if (driver->spare_message != NULL || !seqex_object_is_untouched (self) || is_open (self))
+    {
+      g_object_unref (self);
+      return;
+    }
+
+  /* As the end of an object would. */
+  g_signal_handlers_destroy (self);
+  driver->spare_message = self;
+  self->answered = FALSE;
+  self->cancelled = FALSE;
+  clear (self);
 }
 
 GBytes *
@@ -176,7 +205,9 @@ seqex_message_dispose (GObject *object)
       seqex_driver_post (seqex_connection_get_dialogue (self->connection)->driver, &drop->mail);
     }
 
-  G_OBJECT_CLASS (seqex_message_parent_class)->dispose (object);
+  /* With the last reference g_object_unref() does itself what the parent does here. */
+  if (g_atomic_int_get (&object->ref_count) > 1)
+    G_OBJECT_CLASS (seqex_message_parent_class)->dispose (object);
 }
 
 static void
@@ -184,8 +215,7 @@ seqex_message_finalize (GObject *object)
 {
   SeqexMessage *self = SEQEX_MESSAGE (object);
 
-  g_clear_pointer (&self->payload, g_bytes_unref);
-  g_clear_object (&self->connection);
+  clear (self);
 
   G_OBJECT_CLASS (seqex_message_parent_class)->finalize (object);
 }

@@ -30,6 +30,16 @@ typedef struct
 #define SEQEX_CALL(function)                                                                       \
   &(SeqexCall) { self, (gpointer) (function), cancellable, callback, user_data }
 
+/* Whether the program, or the language that it is written in, neither kept @object, which the caller
+ * has a reference to, nor left anything with it. */
+static inline gboolean
+seqex_object_is_untouched (gpointer object)
+{
+  GObject *self = (GObject *) object;
+
+  return g_atomic_int_get (&self->ref_count) == 1 && self->qdata == NULL;
+}
+
 /* Calls back. Takes @outcome and @error; *@spare is a result for this or a later use, or NULL. */
 void     seqex_result_return            (SeqexResult     **spare,
                                          const SeqexCall  *call,

@@ -84,16 +84,6 @@ fill (SeqexResult     *self,
   self->error = error;
 }
 
-/* Whether the program, or the language that it is written in, neither kept the result nor left
- * anything with it. */
-static gboolean
-is_untouched (SeqexResult *self)
-{
-  GObject *object = (GObject *) self;
-
-  return g_atomic_int_get (&object->ref_count) == 1 && object->qdata == NULL;
-}
-
 /* Nobody wants to know. */
 static void
 drop (gpointer  outcome,
@@ -125,7 +115,7 @@ seqex_result_return (SeqexResult     **spare,
 
   call->callback (call->object, (GAsyncResult *) self, call->user_data);
 
-  if (*spare == NULL && is_untouched (self))
+  if (*spare == NULL && seqex_object_is_untouched (self))
     {
       clear (self);
       *spare = self;
