@@ -160,10 +160,13 @@ sqx_endpoint_touch (sqx_conn *conn)
     sqx_list_append (&endpoint->touched, &attachment->touched);
   if (!sqx_node_linked (&attachment->sending))
     sqx_list_append (&endpoint->sending, &attachment->sending);
-  if (!is_unsettled (conn))
-    sqx_node_unlink (&attachment->unsettled);
-  else if (!sqx_node_linked (&attachment->unsettled))
-    sqx_list_append (&endpoint->unsettled, &attachment->unsettled);
+  if (is_unsettled (conn) != sqx_node_linked (&attachment->unsettled))
+    {
+      if (is_unsettled (conn))
+        sqx_list_append (&endpoint->unsettled, &attachment->unsettled);
+      else
+        sqx_node_unlink (&attachment->unsettled);
+    }
   if (!sqx_node_linked (&attachment->stale))
     sqx_list_append (&endpoint->stale, &attachment->stale);
 }

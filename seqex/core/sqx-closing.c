@@ -8,12 +8,6 @@
 
 #include "sqx-handover.h"
 
-bool
-sqx_conn_is_over (const sqx_conn *conn)
-{
-  return conn->state >= SQX_STATE_CLOSING;
-}
-
 void
 sqx_conn_set_state (sqx_conn *conn,
                     sqx_state state)

@@ -78,18 +78,26 @@ sqx_conn_touch (sqx_conn *conn)
     sqx_endpoint_touch (conn);
 }
 
+/* CLOSING or later. */
+static inline bool
+sqx_conn_is_over (const sqx_conn *conn)
+{
+  return conn->state >= SQX_STATE_CLOSING;
+}
+
 /* sqx-settings.c */
 
 /* Puts in what was left to the core. */
 void sqx_config_fill     (sqx_config *config);
 bool sqx_config_is_valid (const sqx_config *config);
-/* After anything that may have changed what is queued or open. */
-void sqx_conn_settle     (sqx_conn *conn, uint64_t now);
 
 /* sqx-conn.c */
 
 /* What a command answers while the connection cannot do more; @last state in which it can. */
 sqx_result sqx_conn_usable (const sqx_conn *conn, sqx_state last);
+/* After anything that may have changed what is queued or open. */
+void sqx_conn_settle      (sqx_conn *conn, uint64_t now);
+
 /* The peer knows nothing of the session (any more): every wait is told, and another one begins. */
 void sqx_conn_new_session (sqx_conn *conn);
 
@@ -124,7 +132,6 @@ void sqx_conn_heard_peer    (sqx_conn *conn, uint64_t now);
 
 /* What a CLOSE with @code means to the side that gets it. */
 sqx_result sqx_result_of_close (uint64_t code);
-bool sqx_conn_is_over       (const sqx_conn *conn); /* CLOSING or later */
 void sqx_conn_set_state     (sqx_conn *conn, sqx_state state); /* only onwards */
 /* Begins an orderly close. */
 void sqx_conn_begin_close   (sqx_conn *conn, uint64_t now, uint64_t code, const char *reason);

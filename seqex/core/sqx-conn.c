@@ -115,6 +115,22 @@ sqx_conn_new_session (sqx_conn *conn)
   sqx_events_push (&conn->events, &conn->restarted_event, SQX_EVENT_RESTARTED);
 }
 
+void
+sqx_conn_settle (sqx_conn *conn,
+                 uint64_t  now)
+{
+  if (conn->was_full && sqx_conn_is_writable (conn))
+    {
+      conn->was_full = false;
+      sqx_events_push (&conn->events, &conn->writable_event, SQX_EVENT_WRITABLE);
+    }
+  if (!sqx_list_empty (&conn->session.streams.settled))
+    sqx_streams_reap (&conn->session);
+  if (conn->state >= SQX_STATE_FINISHING || conn->session.out_of_memory)
+    sqx_conn_check_finished (conn, now);
+  sqx_conn_update_timers (conn, now);
+}
+
 /* Commands ----------------------------------------------------------------------------- */
 
 sqx_result

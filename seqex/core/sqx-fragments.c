@@ -31,8 +31,12 @@ sqx_fragments_release (sqx_outgoing *message)
   if (message->payload.owner != NULL && config->payload_unref != NULL)
     config->payload_unref (message->payload.owner);
   message->payload = (sqx_payload) { 0 };
-  sqx_ranges_clear (&message->lost);
-  sqx_ranges_clear (&message->acked);
+  /* What went in one piece has none. */
+  if (message->lost.count + message->acked.count > 0)
+    {
+      sqx_ranges_clear (&message->lost);
+      sqx_ranges_clear (&message->acked);
+    }
 }
 
 /* Packing ------------------------------------------------------------------------------ */

@@ -219,8 +219,11 @@ static void
 became_whole (sqx_incoming *message,
               uint64_t      now)
 {
-  message->session->fragment_ranges -= message->body.ranges.count;
-  sqx_ranges_clear (&message->body.ranges);
+  if (message->body.ranges.count > 0)
+    {
+      message->session->fragment_ranges -= message->body.ranges.count;
+      sqx_ranges_clear (&message->body.ranges);
+    }
   message->state = SQX_INCOMING_WHOLE;
   if (!message->ordered || sqx_channel_floor (message->channel) == message->number)
     pass_order_gate (message, now);
@@ -305,7 +308,9 @@ sqx_incoming_handle_message (sqx_session     *session,
   if (result != SQX_OK)
     return result;
 
-  message = facts.channel ? sqx_index_lookup (&facts.channel->incoming, facts.number) : NULL;
+  /* Nearly always a number that nobody has seen. */
+  message = facts.channel != NULL && facts.number < facts.channel->seen_end
+            ? sqx_index_lookup (&facts.channel->incoming, facts.number) : NULL;
   if (message == NULL)
     {
       if (facts.channel == NULL || sqx_channel_was_seen (facts.channel, facts.number))

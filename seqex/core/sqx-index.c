@@ -152,7 +152,12 @@ sqx_index_insert (sqx_index *index,
   size_t at;
 
   assert (item != NULL);
-  at = open_slot (index, number);
+  /* Most often it is the highest. */
+  if (index->tail > index->head && number > index->slots[index->tail - 1].number &&
+      index->tail < index->capacity)
+    at = index->tail++;
+  else
+    at = open_slot (index, number);
   if (at == SIZE_MAX)
     return false;
 

@@ -93,8 +93,6 @@ sqx_outgoing_submit (sqx_session       *session,
 
   sqx_node_init (&message->node);
   sqx_event_node_init (&message->event);
-  sqx_ranges_init (&message->lost);
-  sqx_ranges_init (&message->acked);
   session->used = true;
   message->session = session;
   message->channel = channel;

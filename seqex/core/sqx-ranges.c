@@ -11,7 +11,7 @@
 void
 sqx_ranges_init (sqx_ranges *set)
 {
-  *set = (sqx_ranges) { .items = &set->inlined };
+  *set = (sqx_ranges) { 0 };
 }
 
 void
@@ -81,6 +81,8 @@ insert (sqx_ranges *set,
 {
   if (!sqx_ranges_reserve (set))
     return false;
+  if (set->capacity == 0)
+    set->items = &set->inlined;
 
   if (set->head > 0 && at < set->count / 2)
     {

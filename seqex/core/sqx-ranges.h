@@ -19,14 +19,14 @@ typedef struct
 /* Must not be copied or moved: items may point at inlined. */
 typedef struct
 {
-  sqx_range *items;    /* the ranges, ascending; read-only for users of the unit */
+  sqx_range *items;    /* the ranges, ascending; read-only for users of the unit; NULL: none yet */
   size_t     count;
   size_t     head;     /* free slots in front of items, so that dropping the first is O(1) */
   size_t     capacity; /* slots allocated, head included */
   sqx_range  inlined;  /* holds the only range without an allocation */
 } sqx_ranges;
 
-void sqx_ranges_init  (sqx_ranges *set);
+void sqx_ranges_init  (sqx_ranges *set); /* one of zeros is empty, too */
 void sqx_ranges_clear (sqx_ranges *set); /* empties and frees; usable again */
 
 /* Adds start … end - 1, merging what overlaps or adjoins; an empty range is a no-op. O(log n) to

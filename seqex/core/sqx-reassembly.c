@@ -10,7 +10,6 @@ sqx_reassembly_init (sqx_reassembly *reassembly,
                      uint64_t        total)
 {
   *reassembly = (sqx_reassembly) { .total = total };
-  sqx_ranges_init (&reassembly->ranges);
 }
 
 void
@@ -72,23 +71,18 @@ fill (sqx_reassembly *reassembly,
     }
 }
 
-/* Most messages come in one piece. */
+/* Most messages come in one piece, and what is whole needs no ranges. */
 static sqx_reassembly_result
 add_whole (sqx_reassembly *reassembly,
            const uint8_t  *data,
            size_t          size)
 {
-  bool added;
-
   reassembly->data = malloc (size);
   if (reassembly->data == NULL)
     return SQX_REASSEMBLY_NO_MEMORY;
   memcpy (reassembly->data, data, size);
   reassembly->capacity = size;
   reassembly->received = size;
-  added = sqx_ranges_add (&reassembly->ranges, 0, size);
-  assert (added);
-  (void) added;
   return SQX_REASSEMBLY_WHOLE;
 }
 
@@ -107,6 +101,8 @@ sqx_reassembly_add (sqx_reassembly *reassembly,
   assert (end >= offset && end <= reassembly->total);
   if (reassembly->total == 0)
     return SQX_REASSEMBLY_WHOLE;
+  if (reassembly->received == reassembly->total)
+    return SQX_REASSEMBLY_DUPLICATE;
   if (size == reassembly->total && reassembly->received == 0)
     return add_whole (reassembly, data, size);
   fresh = size - sqx_ranges_overlap (ranges, offset, end);

@@ -600,6 +600,7 @@ sqx_recovery_on_timeout (sqx_recovery *recovery,
   if (recovery->loss_time == SQX_TIME_NEVER && probe_deadline (recovery) <= now)
     owe_probes (recovery, now);
   trim (recovery, now);
+  sqx_sent_shrink (&recovery->sent);
 }
 
 void

@@ -242,7 +242,13 @@ sqx_sent_trim (sqx_sent *sent,
       sent->first_number++;
       sent->first_record += packet->records;
     }
+}
 
+void
+sqx_sent_shrink (sqx_sent *sent)
+{
+  if (sent->first_number < sent->next_number)
+    return;
   if (sent->packet_capacity > SMALL_PACKETS)
     free_packets (sent);
   if (sent->record_capacity > SMALL_RECORDS)

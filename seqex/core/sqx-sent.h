@@ -88,8 +88,9 @@ void             sqx_sent_skip    (sqx_sent *sent);
 sqx_sent_packet *sqx_sent_get     (const sqx_sent *sent, uint64_t number);
 const sqx_record *sqx_sent_record (const sqx_sent *sent, const sqx_sent_packet *packet, size_t i);
 /* Drops what is settled from the front: DONE, SKIPPED below @skip_floor, and LOST declared before
- * @lost_before. Gives memory back when nothing is left, but for two small rings. */
+ * @lost_before. */
 void             sqx_sent_trim    (sqx_sent *sent, uint64_t skip_floor, uint64_t lost_before);
-/* Whether more memory is held than an idle connection should; trimming gives it back when nothing
- * is left. */
+/* Gives memory back when nothing is left, but for two small rings. */
+void             sqx_sent_shrink  (sqx_sent *sent);
+/* Whether more memory is held than an idle connection should. */
 bool             sqx_sent_is_large (const sqx_sent *sent);

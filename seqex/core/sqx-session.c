@@ -205,7 +205,7 @@ sqx_session_handle_frame (sqx_session     *session,
                           uint64_t         now,
                           const sqx_frame *frame)
 {
-  if (sqx_session_channel (session, 0) == NULL)
+  if (sqx_session_find_channel (session, 0) == NULL && sqx_session_channel (session, 0) == NULL)
     {
       session->counters->no_memory++;
       return SQX_ERR_NO_MEMORY;

@@ -67,20 +67,6 @@ sqx_config_is_valid (const sqx_config *config)
 
 /* Settings ----------------------------------------------------------------------------- */
 
-void
-sqx_conn_settle (sqx_conn *conn,
-                 uint64_t  now)
-{
-  if (conn->was_full && sqx_conn_is_writable (conn))
-    {
-      conn->was_full = false;
-      sqx_events_push (&conn->events, &conn->writable_event, SQX_EVENT_WRITABLE);
-    }
-  sqx_streams_reap (&conn->session);
-  sqx_conn_check_finished (conn, now);
-  sqx_conn_update_timers (conn, now);
-}
-
 static sqx_result
 get_channel (sqx_conn     *conn,
              uint32_t      id,

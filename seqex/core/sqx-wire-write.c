@@ -43,7 +43,10 @@ static void
 put_varint (sqx_writer *writer,
             uint64_t    value)
 {
-  put_sized (writer, value, sqx_varint_size (value));
+  if (value < 0x40)
+    put_byte (writer, (uint8_t) value);
+  else
+    put_sized (writer, value, sqx_varint_size (value));
 }
 
 static void

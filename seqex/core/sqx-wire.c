@@ -17,6 +17,11 @@ sqx_read_varint (sqx_reader *reader,
 
   if (left == 0)
     return false;
+  if (reader->at[0] < 0x40)
+    {
+      *value = *reader->at++;
+      return true;
+    }
   size = (size_t) 1 << (reader->at[0] >> 6);
   if (left < size)
     return false;

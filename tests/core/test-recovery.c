@@ -497,7 +497,13 @@ test_plain_bound (void)
   ack (&f, 1, 1);
   g_assert_true (sqx_recovery_reserve (&f.recovery, 1));
   ack (&f, 0, SQX_PLAIN_OUTSTANDING_MAX);
+  /* What they took is kept for some time, for others to come. */
+  g_assert_cmpuint (f.recovery.sent.packet_capacity, >, SQX_PLAIN_OUTSTANDING_MAX);
+  f.now = sqx_recovery_deadline (&f.recovery);
+  g_assert_cmpuint (f.now, !=, SQX_TIME_NEVER);
+  sqx_recovery_on_timeout (&f.recovery, f.now);
   g_assert_cmpuint (f.recovery.sent.packet_capacity, ==, 0);
+  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, SQX_TIME_NEVER);
   tear_down (&f);
 }
 
@@ -661,7 +667,7 @@ test_cost (void)
     g_assert_cmpint (ack_delayed (&f, number, 2 * count, 0), ==, SQX_OK);
   g_assert_cmpuint (f.recovery.bytes_in_flight, ==, 0);
   ack (&f, 1, 2 * count);
-  g_assert_cmpuint (f.recovery.sent.packet_capacity, ==, 0);
+  g_assert_cmpuint (f.recovery.sent.first_number, ==, f.recovery.sent.next_number);
   tear_down (&f);
 }
 

@@ -136,6 +136,8 @@ test_growth (void)
   sqx_sent_trim (&sent, 0, 0);
   g_assert_cmpuint (sent.first_number, ==, sent.next_number);
   g_assert_cmpuint (sent.first_record, ==, sent.next_record);
+  g_assert_cmpuint (sent.packet_capacity, ==, 8192);
+  sqx_sent_shrink (&sent);
   g_assert_null (sent.packets);
   g_assert_null (sent.records);
   g_assert_cmpuint (sent.packet_capacity + sent.record_capacity, ==, 0);
