@@ -4,13 +4,6 @@
 #include <stdlib.h>
 
 sqx_channel *
-sqx_session_find_channel (const sqx_session *session,
-                          uint64_t           id)
-{
-  return id < session->n_channels ? session->channels[id] : NULL;
-}
-
-sqx_channel *
 sqx_session_find_field (const sqx_session *session,
                         uint64_t           field)
 {

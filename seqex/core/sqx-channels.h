@@ -61,7 +61,11 @@ struct sqx_session
 
 /* NULL: no memory; the id is in range. */
 sqx_channel *sqx_session_channel      (sqx_session *session, uint32_t id);
-sqx_channel *sqx_session_find_channel (const sqx_session *session, uint64_t id);
+static inline sqx_channel *
+sqx_session_find_channel (const sqx_session *session, uint64_t id)
+{
+  return id < session->n_channels ? session->channels[id] : NULL;
+}
 /* By the channel field of frames. */
 sqx_channel *sqx_session_find_field   (const sqx_session *session, uint64_t field);
 /* Whether @field names a stream that was settled. */

@@ -27,6 +27,8 @@ update (sqx_credit *credit, uint64_t now)
   uint64_t bytes = sqx_credit_bytes (credit) - credit->bytes_told;
   uint64_t exchanges = sqx_credit_exchanges (credit) - credit->exchanges_told;
 
+  if (credit->urgent)
+    return;
   if (bytes >= credit->window / 4 ||
       exchanges >= SQX_MAX (credit->exchange_window / 4, 1))
     credit->urgent = true;

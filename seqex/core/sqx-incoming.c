@@ -248,7 +248,9 @@ find_channel (sqx_session  *session,
   if (field / 2 >= session->config->max_channels)
     return violation (session, "channel that does not exist");
 
-  *channel = sqx_session_channel (session, (uint32_t) (field / 2));
+  *channel = sqx_session_find_channel (session, field / 2);
+  if (*channel == NULL)
+    *channel = sqx_session_channel (session, (uint32_t) (field / 2));
   if (*channel == NULL)
     {
       session->counters->no_memory++;

@@ -170,8 +170,14 @@ void *
 sqx_index_lookup (const sqx_index *index,
                   uint64_t         number)
 {
-  size_t at = find (index, number);
+  const sqx_index_slot *slots = index->slots + index->head;
+  size_t at;
 
+  /* Most often none is missing before it. */
+  if (index->live > 0 && number - slots->number < index->tail - index->head &&
+      slots[number - slots->number].number == number)
+    return slots[number - slots->number].item;
+  at = find (index, number);
   return at < index->tail && index->slots[at].number == number ? index->slots[at].item : NULL;
 }
 

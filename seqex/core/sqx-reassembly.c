@@ -30,19 +30,18 @@ adjoins (const sqx_ranges *ranges,
          sqx_ranges_contains (ranges, end);
 }
 
-/* Makes the buffer hold @needed bytes, which is at most @limit, and more for what may follow. */
+/* Makes the buffer hold @needed bytes, which is at most @limit, and as many more of what follows. */
 static bool
 grow (sqx_reassembly *reassembly,
       uint64_t        needed,
       uint64_t        limit)
 {
-  uint64_t capacity = SQX_MIN (2 * (uint64_t) reassembly->capacity, limit);
+  uint64_t capacity = SQX_MIN (limit, reassembly->total);
   uint8_t *data;
 
   if (needed <= reassembly->capacity)
     return true;
 
-  capacity = SQX_MIN (SQX_MAX (capacity, needed), reassembly->total);
   data = realloc (reassembly->data, (size_t) capacity);
   if (data == NULL)
     return false;

@@ -33,9 +33,20 @@ put_sized (sqx_writer *writer,
   uint8_t *p = writer->data + writer->size;
 
   assert (value <= SQX_VARINT_MAX);
-  for (size_t i = size; i-- > 0; value >>= 8)
-    p[i] = (uint8_t) value;
-  p[0] |= (uint8_t) (size == 1 ? 0x00 : size == 2 ? 0x40 : size == 4 ? 0x80 : 0xc0);
+  if (size == 1)
+    p[0] = (uint8_t) value;
+  else if (size == 2)
+    {
+      p[0] = (uint8_t) (0x40 | value >> 8);
+      p[1] = (uint8_t) value;
+    }
+  else if (size == 4)
+    sqx_put_be32 (p, 0x80000000u | (uint32_t) value);
+  else
+    {
+      sqx_put_be32 (p, 0xc0000000u | (uint32_t) (value >> 32));
+      sqx_put_be32 (p + 4, (uint32_t) value);
+    }
   writer->size += size;
 }
 
@@ -43,10 +54,7 @@ static void
 put_varint (sqx_writer *writer,
             uint64_t    value)
 {
-  if (value < 0x40)
-    put_byte (writer, (uint8_t) value);
-  else
-    put_sized (writer, value, sqx_varint_size (value));
+  put_sized (writer, value, sqx_varint_size (value));
 }
 
 static void
@@ -63,7 +71,8 @@ static void
 put_padding (sqx_writer *writer,
              size_t      size)
 {
-  memset (writer->data + writer->size, SQX_FRAME_PADDING, size);
+  if (size > 0)
+    memset (writer->data + writer->size, SQX_FRAME_PADDING, size);
   writer->size += size;
 }
 

@@ -11,26 +11,25 @@ bool
 sqx_read_varint (sqx_reader *reader,
                  uint64_t   *value)
 {
-  size_t left = (size_t) (reader->end - reader->at);
+  const uint8_t *p = reader->at;
+  size_t left = (size_t) (reader->end - p);
   size_t size;
-  uint64_t v;
 
   if (left == 0)
     return false;
-  if (reader->at[0] < 0x40)
-    {
-      *value = *reader->at++;
-      return true;
-    }
-  size = (size_t) 1 << (reader->at[0] >> 6);
+  size = (size_t) 1 << (p[0] >> 6);
   if (left < size)
     return false;
 
-  v = reader->at[0] & 0x3f;
-  for (size_t i = 1; i < size; i++)
-    v = v << 8 | reader->at[i];
   reader->at += size;
-  *value = v;
+  if (size == 1)
+    *value = p[0];
+  else if (size == 2)
+    *value = (uint64_t) (p[0] & 0x3f) << 8 | p[1];
+  else if (size == 4)
+    *value = sqx_get_be32 (p) & 0x3fffffff;
+  else
+    *value = (uint64_t) (sqx_get_be32 (p) & 0x3fffffff) << 32 | sqx_get_be32 (p + 4);
   return true;
 }
 

@@ -10,6 +10,7 @@
 
 static unsigned fail_after; /* so many more succeed … */
 static unsigned fail_count; /* … and then so many fail */
+static unsigned long alloc_count; /* all that were asked for */
 
 void *__real_malloc  (size_t size);
 void *__real_calloc  (size_t count, size_t size);
@@ -21,6 +22,7 @@ void *__wrap_realloc (void *block, size_t size);
 static bool
 alloc_fails (void)
 {
+  alloc_count++;
   if (fail_count == 0)
     return false;
   if (fail_after > 0)
