@@ -17,6 +17,7 @@ sqx_sent_init (sqx_sent *sent,
   *sent = (sqx_sent) {
     .first_number = first_number,
     .next_number = first_number,
+    .recorded_number = first_number,
   };
 }
 
@@ -41,7 +42,7 @@ sqx_sent_clear (sqx_sent *sent)
 {
   free_packets (sent);
   free_records (sent);
-  sent->first_number = sent->next_number;
+  sent->first_number = sent->recorded_number = sent->next_number;
   sent->first_record = sent->next_record;
 }
 
@@ -228,20 +229,32 @@ is_settled (const sqx_sent_packet *packet,
   return false;
 }
 
+/* A packet may be kept for long because of another before it, but what was in it is forgotten as
+ * soon as it and all before it are acknowledged. */
+static void
+trim_records (sqx_sent *sent)
+{
+  for (; sent->recorded_number < sent->next_number; sent->recorded_number++)
+    {
+      const sqx_sent_packet *packet = packet_slot (sent, sent->recorded_number);
+
+      if (sent->recorded_number >= sent->first_number &&
+          packet->state != SQX_SENT_DONE && packet->state != SQX_SENT_SKIPPED)
+        return;
+      sent->first_record += packet->records;
+    }
+}
+
 void
 sqx_sent_trim (sqx_sent *sent,
                uint64_t  skip_floor,
                uint64_t  lost_before)
 {
-  while (sent->first_number < sent->next_number)
-    {
-      const sqx_sent_packet *packet = packet_slot (sent, sent->first_number);
-
-      if (!is_settled (packet, sent->first_number, skip_floor, lost_before))
-        return;
-      sent->first_number++;
-      sent->first_record += packet->records;
-    }
+  while (sent->first_number < sent->next_number &&
+         is_settled (packet_slot (sent, sent->first_number), sent->first_number, skip_floor,
+                     lost_before))
+    sent->first_number++;
+  trim_records (sent);
 }
 
 void

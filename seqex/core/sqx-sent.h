@@ -73,6 +73,7 @@ typedef struct
   size_t           record_capacity; /* a power of two, or 0 */
   uint64_t         first_record;
   uint64_t         next_record;
+  uint64_t         recorded_number; /* the oldest packet whose records are kept */
 } sqx_sent;
 
 void sqx_sent_init  (sqx_sent *sent, uint64_t first_number);

@@ -219,6 +219,20 @@ test_trim (void)
   g_assert_cmpuint (sent.first_number, ==, 7);
   g_assert_cmpuint (sent.first_record, ==, 18);
   g_assert_cmpuint (sqx_sent_record (&sent, sqx_sent_get (&sent, 7), 2)->number, ==, 7);
+
+  /* What is acknowledged behind a skipped number is kept without its records, until one follows that
+   * is not. */
+  g_assert_true (sqx_sent_reserve (&sent, 0));
+  sqx_sent_skip (&sent);
+  for (guint i = 0; i < 3; i++)
+    append (&sent, 0, 3);
+  sqx_sent_get (&sent, 7)->state = SQX_SENT_DONE;
+  sqx_sent_get (&sent, 9)->state = SQX_SENT_DONE;
+  sqx_sent_get (&sent, 11)->state = SQX_SENT_DONE;
+  sqx_sent_trim (&sent, 8, 0);
+  g_assert_cmpuint (sent.first_number, ==, 8);
+  g_assert_cmpuint (sent.first_record, ==, 24);
+  g_assert_cmpuint (sqx_sent_record (&sent, sqx_sent_get (&sent, 10), 2)->number, ==, 10);
   sqx_sent_clear (&sent);
 }
 
