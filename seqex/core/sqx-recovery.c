@@ -376,8 +376,6 @@ report_lost (sqx_recovery *recovery,
 
       number = packet->mark;
       packet->mark = now;
-      if (packet->eliciting && recovery->listener->settled != NULL)
-        recovery->listener->settled (recovery->user_data, packet, false);
       call_lost (recovery, now, packet);
     }
 }
@@ -433,6 +431,8 @@ lose (sqx_recovery    *recovery,
 
   if (!packet->in_flight)
     return;
+  if (recovery->listener->settled != NULL)
+    recovery->listener->settled (recovery->user_data, packet, false);
   if (controller->lost != NULL)
     controller->lost (&recovery->cc, now, number, packet, &recovery->rate);
 

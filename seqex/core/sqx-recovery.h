@@ -26,7 +26,8 @@ typedef struct
 {
   void (*acked) (void *user_data, uint64_t now, const sqx_record *record);
   void (*lost)  (void *user_data, uint64_t now, const sqx_record *record);
-  /* An ack-eliciting packet was acknowledged, or lost. NULL: nobody cares. */
+  /* An ack-eliciting packet was acknowledged, or lost; of one ACK, first what it showed to be
+   * lost. NULL: nobody cares. */
   void (*settled) (void *user_data, const sqx_sent_packet *packet, bool acked);
 } sqx_recovery_listener;
 

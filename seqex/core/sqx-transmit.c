@@ -243,6 +243,32 @@ eliciting_due (const sqx_conn *conn,
           (sqx_session_due (&conn->session, now) || datagrams_due (conn, capacity)));
 }
 
+/* What asks after a silent peer for the second time is small: perhaps the path does not carry large
+ * ones any more. */
+static bool
+asks_again (const sqx_recovery *recovery)
+{
+  return recovery->probes > 0 && recovery->pto_count > 1;
+}
+
+static size_t
+packet_size (const sqx_link *link,
+             size_t          capacity)
+{
+  size_t size = SQX_MIN (capacity, link->pmtu.size);
+
+  return asks_again (&link->recovery) ? SQX_MIN (size, SQX_DATAGRAM_DEFAULT) : size;
+}
+
+/* And every other time it is a mere question: what is far ahead of all that arrived the peer cannot
+ * take, and does not acknowledge. */
+static bool
+only_asks (const sqx_recovery *recovery)
+{
+  return asks_again (recovery) && recovery->probes == 1 &&
+         (recovery->pto_count <= 3 || recovery->pto_count % 2 == 1);
+}
+
 static void
 pack_eliciting (sqx_conn   *conn,
                 sqx_packet *packet)
@@ -252,7 +278,7 @@ pack_eliciting (sqx_conn   *conn,
       sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_READY });
       conn->link.ready_due = false;
     }
-  if (sqx_secure_talks (conn))
+  if (sqx_secure_talks (conn) && !only_asks (&conn->link.recovery))
     {
       conn->statistics.datagrams_sent += sqx_datagrams_pack (&conn->datagrams, &conn->config,
                                                              packet);
@@ -266,18 +292,6 @@ pack_eliciting (sqx_conn   *conn,
         sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_PING });
         conn->link.ping_due = false;
       }
-}
-
-/* What asks after a silent peer for the second time is small: perhaps the path does not carry large
- * ones any more. */
-static size_t
-packet_size (const sqx_link *link,
-             size_t          capacity)
-{
-  bool asks_again = link->recovery.probes > 0 && link->recovery.pto_count > 1;
-
-  return SQX_MIN (capacity, asks_again ? SQX_MIN (SQX_DATAGRAM_DEFAULT, link->pmtu.size)
-                                       : link->pmtu.size);
 }
 
 static size_t

@@ -350,7 +350,7 @@ world_inject (World             *world,
 static gboolean
 site_flush (Site *site)
 {
-  guint8 buffer[2048];
+  guint8 buffer[SQX_DATAGRAM_MAX];
   sqx_address to;
   gboolean moved = FALSE;
   sqx_conn *conn;

@@ -22,6 +22,20 @@ pass_bottleneck (World   *world,
   return TRUE;
 }
 
+/* As a socket does. */
+static void
+tell_too_large (World        *world,
+                const Flight *flight)
+{
+  for (guint i = 0; i < world->sites->len; i++)
+    {
+      Site *site = g_ptr_array_index (world->sites, i);
+
+      if (sqx_address_equal (&site->address, &flight->from))
+        sqx_endpoint_handle_too_large (site->endpoint, world->now, &flight->to, flight->size);
+    }
+}
+
 static gboolean
 weather_filter (World   *world,
                 Flight  *flight,
@@ -34,6 +48,14 @@ weather_filter (World   *world,
       flight->at += weather->jitter > 0 ? g_rand_int_range (weather->rand, 0, weather->jitter) : 0;
       return TRUE;
     }
+  if (weather->mtu > 0 && flight->size > weather->mtu)
+    {
+      weather->too_large++;
+      if (weather->tells)
+        tell_too_large (world, flight);
+      return FALSE;
+    }
+  weather->largest = MAX (weather->largest, flight->size);
   if (weather->drop_next > 0 && flight->data[0] == weather->drop_type)
     {
       weather->drop_next--;

@@ -22,6 +22,10 @@ typedef struct
   guint64  jitter;   /* up to so much later, so that others overtake it */
   guint64  rate;     /* bytes a second in each direction, with a queue of QUEUE_TIME; 0: no limit */
   guint64  free_at[2];
+  gsize    mtu;      /* no larger datagram passes; 0: no limit */
+  gsize    largest;  /* that passed */
+  guint    too_large; /* datagrams that did not for their size */
+  gboolean tells;    /* who sends such a one is told */
   gboolean cut;      /* nothing passes */
   guint    passed, dropped;
   guint8   drop_type; /* the next datagrams of this type … */

@@ -417,7 +417,12 @@ transmit (sim_host *host)
       world->datagrams++;
       host->bytes_out += size;
       see_datagram (host, end, buffer, size, &notes);
-      sim_network_send (host->ends[0], buffer, size, &notes);
+      if (!sim_network_send (host->ends[0], buffer, size, &notes))
+        {
+          sim_host_enter (host);
+          sqx_endpoint_handle_too_large (host->endpoint, world->now, &notes.destination, size);
+          sim_end_leave ();
+        }
       if (++world->packets == world->trigger_at)
         {
           world->trigger (world);

@@ -460,7 +460,12 @@ transmit (sim_end *end)
       if (world->trace)
         sim_wire_trace (world, end, "sends", buffer, size);
       sim_wire_sent (end, buffer, size, &notes);
-      sim_network_send (end, buffer, size, &notes);
+      if (!sim_network_send (end, buffer, size, &notes))
+        {
+          sim_end_enter (end);
+          sqx_conn_handle_too_large (end->conn, world->now, size);
+          sim_end_leave ();
+        }
       if (++world->packets == world->trigger_at)
         {
           world->trigger (world);

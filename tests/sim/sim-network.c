@@ -162,7 +162,7 @@ send_copies (sim_end          *from,
   sim_packet_unref (packet);
 }
 
-void
+bool
 sim_network_send (sim_end          *from,
                   const uint8_t    *bytes,
                   size_t            size,
@@ -170,27 +170,28 @@ sim_network_send (sim_end          *from,
 {
   sim_world *world = from->world;
   sim_direction *out = &from->out;
+  bool too_large = out->path.mtu > 0 && size > out->path.mtu;
   uint64_t leaves;
 
   out->sent++;
   if (world->overhear != NULL)
     world->overhear (world, notes, bytes, size);
   /* The draw comes first, so that a blackout does not change what happens after it. */
-  if (is_lost (out, &world->net_rng) || world->now < out->dark_until
-      || (out->path.mtu > 0 && size > out->path.mtu))
+  if (is_lost (out, &world->net_rng) || world->now < out->dark_until || too_large)
     {
       out->lost++;
-      SIM_TRACE (world, from, "  lost");
-      return;
+      SIM_TRACE (world, from, too_large ? "  too large" : "  lost");
+      return !(too_large && out->path.tells);
     }
   leaves = pass_bottleneck (out, world->now, size);
   if (leaves == SQX_TIME_NEVER)
     {
       out->lost++;
       SIM_TRACE (world, from, "  dropped by a full queue");
-      return;
+      return true;
     }
   send_copies (from, leaves, bytes, size, notes);
+  return true;
 }
 
 void
@@ -200,10 +201,12 @@ sim_network_heal (sim_world *world)
     {
       sim_direction *out = &world->ends[i]->out;
       uint64_t delay = out->path.delay > 100 * SIM_MS ? 100 * SIM_MS : out->path.delay;
-      uint32_t mtu = out->path.mtu;
+      uint32_t mtu = out->path.mtu_after;
+      bool tells = out->path.tells;
 
       sim_path_clean (&out->path, delay);
-      out->path.mtu = mtu;
+      out->path.mtu = out->path.mtu_after = mtu;
+      out->path.tells = tells;
       /* For ever is what happens to a peer that was killed. */
       if (out->dark_until != SQX_TIME_NEVER)
         out->dark_until = 0;

@@ -76,6 +76,16 @@ sim_random_config (sim_world *world,
                           + sim_rng_below (rng, 100000);
 }
 
+/* Every path carries SQX_DATAGRAM_DEFAULT, many little more, and some less in the end than at
+ * first. */
+static uint32_t
+draw_mtu (sim_rng *rng)
+{
+  static const uint32_t sizes[] = { 0, 0, SQX_DATAGRAM_DEFAULT, 1300, 1452, 1472, 1472, 8952 };
+
+  return sizes[sim_rng_below (rng, sizeof sizes / sizeof *sizes)];
+}
+
 void
 sim_random_path (sim_world *world,
                  sim_path  *path)
@@ -83,6 +93,10 @@ sim_random_path (sim_world *world,
   sim_rng *rng = &world->rng;
 
   sim_path_clean (path, sim_rng_scale (rng, 0, sim_rng_chance (rng, 500) ? SIM_SEC : 150 * SIM_MS));
+  path->mtu = path->mtu_after = draw_mtu (rng);
+  if (sim_rng_chance (rng, 2000))
+    path->mtu_after = draw_mtu (rng);
+  path->tells = sim_rng_chance (rng, 3000);
   path->in_order = sim_rng_chance (rng, 5000);
   if (sim_rng_chance (rng, 1500))
     return;

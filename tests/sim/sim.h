@@ -59,7 +59,9 @@ typedef struct
   bool     in_order;      /* nothing overtakes, whatever the jitter */
   uint64_t rate;          /* bytes per second; 0: no limit */
   uint64_t queue;         /* bytes that wait for the rate limit at most */
-  uint32_t mtu;           /* larger datagrams are dropped; 0: no limit */
+  uint32_t mtu;           /* larger datagrams are dropped; 0: no limit … */
+  uint32_t mtu_after;     /* … and when the network works again this is it */
+  bool     tells;         /* the sender hears of it, as from a socket */
 } sim_path;
 
 typedef struct
@@ -442,7 +444,8 @@ void       sim_push (void *array, size_t *count, size_t *capacity, void *item);
 
 /* sim-network.c */
 void        sim_path_clean  (sim_path *path, uint64_t delay);
-void        sim_network_send (sim_end *from, const uint8_t *bytes, size_t size,
+/* false: it is too large for the path, and the sender hears of that. */
+bool        sim_network_send (sim_end *from, const uint8_t *bytes, size_t size,
                               const sim_packet *notes);
 void        sim_network_heal (sim_world *world);
 sim_packet *sim_packet_ref   (sim_packet *packet);
