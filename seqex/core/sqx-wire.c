@@ -7,9 +7,9 @@
 #include "sqx-limits.h"
 #include "sqx-util.h"
 
-bool
-sqx_read_varint (sqx_reader *reader,
-                 uint64_t   *value)
+static inline bool
+read_varint (sqx_reader *reader,
+             uint64_t   *value)
 {
   const uint8_t *p = reader->at;
   size_t left = (size_t) (reader->end - p);
@@ -31,6 +31,13 @@ sqx_read_varint (sqx_reader *reader,
   else
     *value = (uint64_t) (sqx_get_be32 (p) & 0x3fffffff) << 32 | sqx_get_be32 (p + 4);
   return true;
+}
+
+bool
+sqx_read_varint (sqx_reader *reader,
+                 uint64_t   *value)
+{
+  return read_varint (reader, value);
 }
 
 bool
@@ -200,16 +207,16 @@ decode_message (sqx_reader *reader,
 {
   uint64_t size, total = 0, offset = 0, reply_to = 0;
 
-  if (!sqx_read_varint (reader, &frame->message.channel) ||
-      !sqx_read_varint (reader, &frame->message.number))
+  if (!read_varint (reader, &frame->message.channel) ||
+      !read_varint (reader, &frame->message.number))
     return false;
-  if ((flags & SQX_WIRE_REPLY) && !sqx_read_varint (reader, &reply_to))
+  if ((flags & SQX_WIRE_REPLY) && !read_varint (reader, &reply_to))
     return false;
   if ((flags & SQX_WIRE_FRAGMENT) &&
-      (!sqx_read_varint (reader, &total) || !sqx_read_varint (reader, &offset)))
+      (!read_varint (reader, &total) || !read_varint (reader, &offset)))
     return false;
   size = (uint64_t) (reader->end - reader->at);
-  if ((flags & SQX_WIRE_LENGTH) && !sqx_read_varint (reader, &size))
+  if ((flags & SQX_WIRE_LENGTH) && !read_varint (reader, &size))
     return false;
 
   if (!(flags & SQX_WIRE_FRAGMENT))

@@ -23,7 +23,7 @@ static const Case cases[] = {
   { 1200, SIZE, 100, 3 },
   { 8952, SIZE, 10, 3 },
   { SQX_DATAGRAM_MAX, SIZE, 2, 3 },
-  { 1200, 64, 0, 3 },
+  { 1200, 64, 0, 2.2 },
 };
 
 static Site *
