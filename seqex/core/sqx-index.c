@@ -170,14 +170,13 @@ void *
 sqx_index_lookup (const sqx_index *index,
                   uint64_t         number)
 {
-  const sqx_index_slot *slots = index->slots + index->head;
-  size_t at;
+  size_t at = index->head;
 
   /* Most often none is missing before it. */
-  if (index->live > 0 && number - slots->number < index->tail - index->head &&
-      slots[number - slots->number].number == number)
-    return slots[number - slots->number].item;
-  at = find (index, number);
+  if (index->live > 0 && number - index->slots[at].number < index->tail - at)
+    at += (size_t) (number - index->slots[at].number);
+  if (index->live == 0 || index->slots[at].number != number)
+    at = find (index, number);
   return at < index->tail && index->slots[at].number == number ? index->slots[at].item : NULL;
 }
 
