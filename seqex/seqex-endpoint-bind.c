@@ -249,7 +249,9 @@ bind_to_any_port (GSocket  *socket,
  * socket unit, descriptor 3 is the first of the `LISTEN_FDS` sockets if `LISTEN_PID` is the
  * process, and [ctor@Gio.Socket.new_from_fd] makes the socket of it.
  *
- * A socket that is not bound is bound to any port. From now on nobody else should read from it.
+ * A socket that is not bound is bound to any port. From now on nobody else should read from it. As
+ * long as it is used, it sends no fragments, and the kernel may join datagrams that come. The sizes
+ * of its buffers are left as they are.
  *
  * Errors are as in [method@Seqex.Endpoint.bind]; %G_IO_ERROR_NOT_SUPPORTED says what is wrong with
  * the socket.
