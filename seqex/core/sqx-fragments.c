@@ -39,6 +39,45 @@ sqx_fragments_release (sqx_outgoing *message)
     }
 }
 
+/* Whether @node is of a message that is of no use to the program before @message is there. */
+static bool
+waits_for (const sqx_node     *node,
+           const sqx_outgoing *message)
+{
+  const sqx_outgoing *other = SQX_CONTAINER (node, const sqx_outgoing, node);
+
+  return other->ordered && other->channel == message->channel && other->number > message->number;
+}
+
+/* The first of the list has had its turn, and so have those behind it that wait for it: what is
+ * delivered one after the other is sent one after the other. */
+static void
+end_turn (sqx_node     *list,
+          sqx_outgoing *message)
+{
+  sqx_node *next = message->node.next;
+
+  for (unsigned passed = 0; passed < SQX_TURNS_PASSED && next != list &&
+                            waits_for (next, message); passed++)
+    next = next->next;
+  /* A list has no ends but its head, so all of them move by moving that. */
+  sqx_node_unlink (list);
+  sqx_node_insert_before (next == list ? &message->node : next, list);
+}
+
+/* Lost bytes go before those that wait for them. */
+static void
+take_turns_again (sqx_outgoing *message)
+{
+  sqx_node *list = &message->session->sending[message->channel->priority];
+  sqx_node *at = list;
+
+  for (unsigned passed = 0; passed < SQX_TURNS_PASSED && at->prev != list &&
+                            waits_for (at->prev, message); passed++)
+    at = at->prev;
+  sqx_node_insert_before (at, &message->node);
+}
+
 /* Packing ------------------------------------------------------------------------------ */
 
 /* The next bytes to send: what was lost first. */
@@ -139,10 +178,13 @@ sqx_fragments_pack (sqx_session *session,
 
           if (!pack_fragment (session, message, packet))
             return;
-          sqx_node_unlink (&message->node);
           if (has_fragments (message))
-            sqx_list_append (list, &message->node);
-          else if (sqx_channel_is_stream (message->channel))
+            {
+              end_turn (list, message);
+              continue;
+            }
+          sqx_node_unlink (&message->node);
+          if (sqx_channel_is_stream (message->channel))
             sqx_stream_sent (sqx_channel_stream (message->channel), message);
         }
     }
@@ -236,7 +278,7 @@ sqx_fragments_lost (sqx_session      *session,
       at = i < message->acked.count ? SQX_MAX (gap_end, message->acked.items[i].end) : end;
     }
   if (has_fragments (message) && !sqx_node_linked (&message->node))
-    sqx_list_append (&session->sending[message->channel->priority], &message->node);
+    take_turns_again (message);
 }
 
 void

@@ -100,6 +100,7 @@
 
 #define SQX_PACKET_RECORDS        512u /* frames in one packet that are tracked, at most */
 #define SQX_FRAGMENT_LEAST        64u  /* a message is not cut into pieces smaller than this */
+#define SQX_TURNS_PASSED          256u /* messages that one may pass on the way to its turn */
 
 /* Handshake and endpoint (design section 6) ------------------------------------------- */
 

@@ -113,6 +113,55 @@ test_turns (void)
   tear_down (&f);
 }
 
+/* The channels and numbers of the fragments that @packets packets carry, one after the other, without
+ * repetition. */
+static char *
+order_of (Fixture *f,
+          guint    packets)
+{
+  GString *order = g_string_new (NULL);
+
+  for (guint i = 0; i < packets; i++)
+    {
+      Packed packed;
+      guint count = pack_fragments (f, &packed, 430);
+
+      for (guint k = 0; k < count; k++)
+        {
+          const sqx_record *record = &packed.packet.records[k];
+          g_autofree char *one = g_strdup_printf ("%u.%u ", record->channel / 2,
+                                                  (guint) record->number);
+
+          if (!g_str_has_suffix (order->str, one))
+            g_string_append (order, one);
+        }
+      packed_clear (&packed);
+    }
+  return g_string_free (order, FALSE);
+}
+
+/* Ordered messages of a channel are sent one after the other, and lost bytes of an earlier one before
+ * them; what need not wait for them takes its turns as ever. */
+static void
+test_turns_ordered (void)
+{
+  const sqx_record start = { .channel = 2, .number = 1, .offset = 0, .length = 100 };
+  Fixture f;
+
+  set_up (&f);
+  for (guint i = 0; i < 6; i++)
+    send_message (&f, 1, 1500, SQX_MESSAGE_ORDERED, "a", NULL);
+  g_assert_cmpstr (order_of (&f, 10), ==, "1.0 1.1 1.2 ");
+  sqx_fragments_lost (&f.session, &start);
+  g_assert_cmpstr (order_of (&f, 1), ==, "1.1 1.2 ");
+  send_message (&f, 2, 1500, 0, "b", NULL);
+  send_message (&f, 1, 1500, 0, "c", NULL);
+  g_assert_cmpstr (order_of (&f, 6), ==, "1.3 2.0 1.6 1.3 2.0 1.6 ");
+  while (sqx_fragments_due (&f.session))
+    g_free (order_of (&f, 1));
+  tear_down (&f);
+}
+
 /* From the most urgent priority to the least; what is cancelled has none. */
 static void
 test_priorities (void)
@@ -548,6 +597,7 @@ main (int    argc,
   g_test_add_func ("/seqex/fragments/flags", test_flags);
   g_test_add_func ("/seqex/fragments/turns", test_turns);
   g_test_add_func ("/seqex/fragments/priorities", test_priorities);
+  g_test_add_func ("/seqex/fragments/turns-ordered", test_turns_ordered);
   g_test_add_func ("/seqex/fragments/whole", test_whole);
   g_test_add_func ("/seqex/fragments/cutting", test_cutting);
   g_test_add_func ("/seqex/fragments/small-fits", test_small_fits);
