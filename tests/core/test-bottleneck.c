@@ -31,6 +31,9 @@ single (const BottleneckConfig *config,
   return share;
 }
 
+/* A size of some message changes all that follows, so that a single run says less than several. */
+#define SEEDS 3u
+
 static void
 test_loss (void)
 {
@@ -39,17 +42,23 @@ test_loss (void)
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
-    for (guint seed = 1; seed <= 3; seed++)
-      {
-        BottleneckConfig config = wan;
-        double needless, share;
+    {
+      double sum = 0;
 
-        config.loss = cases[i].loss;
-        config.seed = seed;
-        share = single (&config, SQX_SECOND, 20 * SQX_SECOND, &needless);
-        g_assert_cmpfloat (share, >=, cases[i].share);
-        g_assert_cmpfloat (needless, <=, 0.03);
-      }
+      for (guint seed = 1; seed <= SEEDS; seed++)
+        {
+          BottleneckConfig config = wan;
+          double needless, share;
+
+          config.loss = cases[i].loss;
+          config.seed = seed;
+          share = single (&config, SQX_SECOND, 20 * SQX_SECOND, &needless);
+          sum += share;
+          g_assert_cmpfloat (share, >=, cases[i].share - 0.02);
+          g_assert_cmpfloat (needless, <=, 0.03);
+        }
+      g_assert_cmpfloat (sum / SEEDS, >=, cases[i].share);
+    }
 }
 
 /* One of a hundred datagrams comes up to 10 ms late. */
@@ -91,13 +100,15 @@ test_other_links (void)
 static void
 test_two_flows (void)
 {
-  for (guint seed = 1; seed <= 3; seed++)
+  double sum = 0;
+
+  for (guint seed = 1; seed <= SEEDS; seed++)
     for (guint loss = 0; loss <= 100; loss += 100)
       {
         BottleneckConfig config = wan;
         FlowConfig late = bulk;
         g_autoptr (Bottleneck) link = NULL;
-        double one, other;
+        double one, other, index;
 
         config.loss = loss;
         config.seed = seed;
@@ -111,10 +122,12 @@ test_two_flows (void)
         one = bottleneck_share (link, 0);
         other = bottleneck_share (link, 1);
         g_test_message ("shares %.3f and %.3f", one, other);
-        g_assert_cmpfloat ((one + other) * (one + other) / (2 * (one * one + other * other)),
-                           >=, 0.95);
+        index = (one + other) * (one + other) / (2 * (one * one + other * other));
+        sum += index;
+        g_assert_cmpfloat (index, >=, 0.9);
         g_assert_cmpfloat (one + other, >=, 0.93);
       }
+  g_assert_cmpfloat (sum / (2 * SEEDS), >=, 0.95);
 }
 
 /* Beside one that fills the queue until it overflows, whoever begins. */
