@@ -163,6 +163,10 @@ touched (SeqexWatcher *watcher)
         break;
 
       case SQX_EVENT_STREAM:
+        if (event.opened)
+          sqx_stream_release (self->core, seqex_driver_now (), event.stream);
+        break;
+
       case SQX_EVENT_MESSAGE:
       case SQX_EVENT_REPLY:
       case SQX_EVENT_END:

@@ -31,7 +31,6 @@ seqex_connection_init_config (sqx_config *config)
 {
   sqx_config_init (config);
   config->max_datagram_size = SQX_DATAGRAM_MAX;
-  config->max_streams = 0;
   config->random = seqex_random_fill;
   config->payload_ref = ref_payload;
   config->payload_unref = unref_payload;

@@ -62,6 +62,9 @@ SeqexDialogue *seqex_connection_get_dialogue   (SeqexConnection *self);
 void           seqex_connection_notify_changes (SeqexConnection *self);
 void           seqex_connection_emit_datagram  (SeqexConnection *self,
                                                 GBytes          *payload);
+void           seqex_connection_emit_stream    (SeqexConnection *self,
+                                                SeqexStream     *stream);
+gboolean       seqex_connection_hears_streams  (SeqexConnection *self);
 void           seqex_connection_emit_closed    (SeqexConnection *self,
                                                 const GError    *error);
 /* Likewise, but nothing of the program runs. */

@@ -29,6 +29,7 @@ typedef enum
   PROP_PERSISTENCE_LIMIT,
   PROP_MAX_MESSAGE_SIZE,
   PROP_MAX_DATAGRAM_SIZE,
+  PROP_MAX_STREAMS,
   PROP_MAX_QUEUED_BYTES,
   PROP_QUEUED_BYTES,
   PROP_WRITABLE,
@@ -96,6 +97,9 @@ seqex_connection_get_property (GObject    *object,
     case PROP_MAX_DATAGRAM_SIZE:
       g_value_set_uint (value, self->config.max_datagram_size);
       break;
+    case PROP_MAX_STREAMS:
+      g_value_set_uint (value, self->config.max_streams);
+      break;
     case PROP_MAX_QUEUED_BYTES:
       g_value_set_uint64 (value, self->config.queue_limit);
       break;
@@ -141,6 +145,9 @@ seqex_connection_set_property (GObject      *object,
       break;
     case PROP_INSTANCE:
       self->config.instance = g_value_get_uint (value);
+      break;
+    case PROP_MAX_STREAMS:
+      self->config.max_streams = g_value_get_uint (value);
       break;
     case PROP_MAX_DATAGRAM_SIZE:
       self->config.max_datagram_size = g_value_get_uint (value);
@@ -241,6 +248,18 @@ install_fixed_properties (void)
    */
   properties[PROP_INSTANCE] = g_param_spec_uint ("instance", NULL, NULL, 0, G_MAXUINT32, 0,
                                                  construct);
+
+  /**
+   * SeqexConnection:max-streams: (getter get_max_streams)
+   *
+   * How many streams the peer may have open at once: see [signal@Seqex.Connection::stream]. With 0 it
+   * can open none.
+   *
+   * That of a connection of an endpoint is 128.
+   */
+  properties[PROP_MAX_STREAMS] = g_param_spec_uint ("max-streams", NULL, NULL, 0, SQX_STREAMS_MAX,
+    SQX_STREAMS_DEFAULT,
+    G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
 
   /**
    * SeqexConnection:max-datagram-size: (getter get_max_datagram_size)
@@ -510,6 +529,22 @@ seqex_connection_notify_changes (SeqexConnection *self)
       self->round_trip_time = round_trip_time;
       g_object_notify_by_pspec (object, properties[PROP_ROUND_TRIP_TIME]);
     }
+}
+
+/**
+ * seqex_connection_get_max_streams: (get-property max-streams)
+ * @self: a connection
+ *
+ * Gets how many streams the peer may have open at once.
+ *
+ * Returns: the number
+ */
+guint
+seqex_connection_get_max_streams (SeqexConnection *self)
+{
+  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
+
+  return self->config.max_streams;
 }
 
 /**

@@ -8,6 +8,7 @@
 #include "seqex-endpoint-private.h"
 #include "seqex-message-private.h"
 #include "seqex-statistics-private.h"
+#include "seqex-stream.h"
 
 /**
  * SeqexConnection:
@@ -21,7 +22,7 @@
  * [method@Seqex.Connection.send_async] one that expects none. What the peer sends comes to handlers
  * of [signal@Seqex.Connection::message], or to who calls
  * [method@Seqex.Connection.receive_async]; until there is either, it waits, and in the end the peer
- * is held back. Large data goes in several messages.
+ * is held back. Large data goes by [method@Seqex.Connection.open_stream_async].
  *
  * ## Life
  *
@@ -46,6 +47,7 @@ enum
 {
   SIGNAL_MESSAGE,
   SIGNAL_DATAGRAM,
+  SIGNAL_STREAM,
   SIGNAL_CLOSED,
   N_SIGNALS,
 };
@@ -65,6 +67,19 @@ seqex_connection_emit_datagram (SeqexConnection *self,
                                 GBytes          *payload)
 {
   g_signal_emit (self, signals[SIGNAL_DATAGRAM], 0, payload);
+}
+
+void
+seqex_connection_emit_stream (SeqexConnection *self,
+                              SeqexStream     *stream)
+{
+  g_signal_emit (self, signals[SIGNAL_STREAM], 0, stream);
+}
+
+gboolean
+seqex_connection_hears_streams (SeqexConnection *self)
+{
+  return g_signal_has_handler_pending (self, signals[SIGNAL_STREAM], 0, FALSE);
 }
 
 void
@@ -160,6 +175,19 @@ install_signals (void)
    */
   signals[SIGNAL_DATAGRAM] = g_signal_new ("datagram", SEQEX_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
                                            NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_BYTES);
+
+  /**
+   * SeqexConnection::stream:
+   * @self: the connection
+   * @stream: what the peer opened
+   *
+   * The peer opened a stream.
+   *
+   * As long as no handler is connected, streams wait. The connection keeps the stream: a handler that
+   * does not want it closes it.
+   */
+  signals[SIGNAL_STREAM] = g_signal_new ("stream", SEQEX_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
+                                         NULL, NULL, NULL, G_TYPE_NONE, 1, SEQEX_TYPE_STREAM);
 
   /**
    * SeqexConnection::closed:

@@ -21,6 +21,16 @@ SEQEX_AVAILABLE_IN_ALL G_GNUC_WARN_UNUSED_RESULT
 SeqexConnection      *seqex_connection_new_for_transport      (GDatagramBased       *transport);
 
 SEQEX_AVAILABLE_IN_ALL
+void                  seqex_connection_open_stream_async      (SeqexConnection      *self,
+                                                               GCancellable         *cancellable,
+                                                               GAsyncReadyCallback   callback,
+                                                               gpointer              user_data);
+SEQEX_AVAILABLE_IN_ALL G_GNUC_WARN_UNUSED_RESULT
+SeqexStream          *seqex_connection_open_stream_finish     (SeqexConnection      *self,
+                                                               GAsyncResult         *result,
+                                                               GError              **error);
+
+SEQEX_AVAILABLE_IN_ALL
 SeqexConnectionState  seqex_connection_get_state              (SeqexConnection      *self);
 SEQEX_AVAILABLE_IN_ALL
 GSocket              *seqex_connection_get_socket             (SeqexConnection      *self);
@@ -38,6 +48,8 @@ SEQEX_AVAILABLE_IN_ALL
 guint                 seqex_connection_get_instance           (SeqexConnection      *self);
 SEQEX_AVAILABLE_IN_ALL
 guint                 seqex_connection_get_max_datagram_size  (SeqexConnection      *self);
+SEQEX_AVAILABLE_IN_ALL
+guint                 seqex_connection_get_max_streams        (SeqexConnection      *self);
 SEQEX_AVAILABLE_IN_ALL
 guint64               seqex_connection_get_queued_bytes       (SeqexConnection      *self);
 SEQEX_AVAILABLE_IN_ALL

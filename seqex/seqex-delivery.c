@@ -9,6 +9,8 @@
 #include "seqex-dialogue-private.h"
 #include "seqex-error-private.h"
 #include "seqex-message-private.h"
+#include "seqex-pipe-private.h"
+#include "seqex-stream.h"
 
 /* What is moved out of the core at a time. What is left waits there, where it is bounded. */
 #define COLLECT_LIMIT 128u
@@ -86,6 +88,18 @@ get_send_error (SeqexDialogue *self)
 }
 
 static void
+take_stream (SeqexDialogue   *self,
+             const sqx_event *event)
+{
+  if (event->opened)
+    g_queue_push_tail (&self->opened, seqex_pipe_new_stream (self, event->stream));
+  if (event->stream != NULL)
+    seqex_pipe_pump (sqx_stream_user_data (event->stream));
+  else
+    seqex_stream_open_waiting (self);
+}
+
+static void
 take_event (SeqexDialogue *self,
             sqx_event   *event)
 {
@@ -126,6 +140,7 @@ take_event (SeqexDialogue *self,
         self->failure = seqex_error_from_closed (event, get_send_error (self));
       SEQEX_NOTE (STATE, "%p: closed: %s", self->connection,
                   self->failure != NULL ? self->failure->message : "in good order");
+      seqex_stream_open_waiting (self);
       break;
 
     case SQX_EVENT_RECONNECTING:
@@ -133,6 +148,9 @@ take_event (SeqexDialogue *self,
       break;
 
     case SQX_EVENT_STREAM:
+      take_stream (self, event);
+      break;
+
     case SQX_EVENT_CONNECTED:
     case SQX_EVENT_MESSAGE:
     case SQX_EVENT_WRITABLE:
@@ -263,6 +281,13 @@ find_finished_close (SeqexDialogue *self)
   return g_queue_peek_head (&self->closing);
 }
 
+/* A stream of the peer, and somebody who wants it. */
+static gboolean
+has_stream (SeqexDialogue *self)
+{
+  return self->opened.length > 0 && seqex_connection_hears_streams (self->connection);
+}
+
 static gboolean
 finish_receive (SeqexDialogue *self)
 {
@@ -308,6 +333,12 @@ seqex_delivery_deliver (SeqexDialogue *self)
     seqex_connection_emit_datagram (self->connection, datagram);
   else if (hand_over (self))
     ;
+  else if (has_stream (self))
+    {
+      g_autoptr (SeqexStream) stream = g_queue_pop_head (&self->opened);
+
+      seqex_connection_emit_stream (self->connection, stream);
+    }
   else if (self->closed && !self->told_closed && !self->disposed)
     {
       self->told_closed = TRUE;
@@ -324,7 +355,7 @@ seqex_delivery_is_unheard (SeqexDialogue *self)
   for (SeqexPort *port = self->ports; port != NULL; port = port->next)
     if (has_message (self, port) && !is_heard (port))
       return TRUE;
-  return FALSE;
+  return self->opened.length > 0 && !has_stream (self);
 }
 
 gboolean
@@ -332,7 +363,7 @@ seqex_delivery_is_due (SeqexDialogue *self)
 {
   if (self->done.length > 0 || self->cancelled.length > 0 || self->datagrams.length > 0
       || (self->closed && !self->told_closed)
-      || find_vain_receive (self) != NULL || find_finished_close (self) != NULL)
+      || has_stream (self) || find_vain_receive (self) != NULL || find_finished_close (self) != NULL)
     return TRUE;
 
   for (SeqexPort *port = self->ports; port != NULL; port = port->next)
@@ -346,6 +377,13 @@ seqex_delivery_clear (SeqexDialogue *self)
 {
   while (self->taken.length > 0)
     seqex_message_forget (g_queue_peek_head (&self->taken));
+  while (self->streams.length > 0)
+    {
+      g_autoptr (GError) error = seqex_dialogue_error (self, SQX_ERR_CLOSED, 0);
+
+      seqex_pipe_detach (g_queue_peek_head (&self->streams), error);
+    }
+  g_queue_clear_full (&self->opened, g_object_unref);
   g_queue_clear_full (&self->cancelled, g_object_unref);
   g_queue_clear_full (&self->datagrams, (GDestroyNotify) g_bytes_unref);
 }

@@ -51,6 +51,7 @@ struct _SeqexDialogue
   GQueue           open;       /* owned SeqexWait: the core has its message */
   GQueue           done;       /* owned SeqexWait: has its outcome, to be told */
   GQueue           closing;    /* owned SeqexWait: calls of close */
+  GQueue           opening;    /* owned SeqexWait: calls of open_stream */
 
   /* For the program */
   SeqexPort       *ports;      /* unowned; the first is channel 0 */
@@ -58,6 +59,8 @@ struct _SeqexDialogue
   GQueue           taken;      /* unowned SeqexMessage: unanswered; each forgets itself */
   GQueue           cancelled;  /* owned SeqexMessage: the peer cancelled it, to be told */
   GQueue           datagrams;  /* owned GBytes: arrived, to be told */
+  GQueue           streams;    /* SeqexPipe, each with its stream */
+  GQueue           opened;     /* owned SeqexStream: by the peer, to be told */
   guint            undelivered; /* waits that failed since this side closes */
 };
 

@@ -6,6 +6,7 @@
 #include "seqex-connection-private.h"
 #include "seqex-debug-private.h"
 #include "seqex-error-private.h"
+#include "seqex-pipe-private.h"
 
 static void
 touched (SeqexWatcher *watcher)
@@ -177,6 +178,7 @@ void
 seqex_dialogue_close (SeqexDialogue *self)
 {
   self->is_closing = TRUE;
+  seqex_pipes_pump (self);
   if (self->core != NULL)
     sqx_conn_close (self->core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
   seqex_dialogue_mark_ready (self);
@@ -202,8 +204,8 @@ seqex_dialogue_dispose (SeqexDialogue *self)
 
       seqex_waits_clear (self, error);
     }
-  g_clear_pointer (&self->core, sqx_conn_free);
   seqex_delivery_clear (self);
+  g_clear_pointer (&self->core, sqx_conn_free);
   self->ports->next = NULL;
   self->next_port = NULL;
   self->closed = TRUE;

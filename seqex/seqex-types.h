@@ -19,6 +19,7 @@ typedef struct _SeqexEndpoint      SeqexEndpoint;
 typedef struct _SeqexIdentity      SeqexIdentity;
 typedef struct _SeqexMessage       SeqexMessage;
 typedef struct _SeqexStatistics    SeqexStatistics;
+typedef struct _SeqexStream        SeqexStream;
 typedef struct _SeqexTrustedPeer   SeqexTrustedPeer;
 typedef struct _SeqexTrustStore    SeqexTrustStore;
 

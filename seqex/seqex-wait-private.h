@@ -27,6 +27,7 @@ typedef enum
   SEQEX_WAIT_REPLY,    /* a message */
   SEQEX_WAIT_RECEIVE,  /* a message, or NULL when closed */
   SEQEX_WAIT_CLOSE,    /* a boolean */
+  SEQEX_WAIT_STREAM,   /* a stream */
   SEQEX_WAIT_ENDPOINT_OPEN,   /* a connection */
   SEQEX_WAIT_ENDPOINT_ACCEPT, /* a connection, or NULL when closed */
   SEQEX_WAIT_ENDPOINT_CLOSE,  /* a boolean */

@@ -9,6 +9,7 @@
 #include "seqex-debug-private.h"
 #include "seqex-dialogue-private.h"
 #include "seqex-error-private.h"
+#include "seqex-pipe-private.h"
 
 SeqexWait *
 seqex_wait_ref (SeqexWait *self)
@@ -256,6 +257,7 @@ seqex_waits_clear (SeqexDialogue *dialogue,
   seqex_waits_clear_queue (&dialogue->open, error);
   seqex_waits_clear_queue (&dialogue->done, error);
   seqex_waits_clear_queue (&dialogue->closing, error);
+  seqex_waits_clear_queue (&dialogue->opening, error);
   for (SeqexPort *port = dialogue->ports; port != NULL; port = port->next)
     seqex_waits_clear_queue (&port->waits, error);
 }
@@ -359,6 +361,7 @@ seqex_wait_close (SeqexDialogue   *dialogue,
     }
 
   seqex_wait_new (dialogue, SEQEX_WAIT_CLOSE, &dialogue->closing, call);
+  seqex_pipes_pump (dialogue);
   /* Does nothing the second time. */
   sqx_conn_close (core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
   seqex_dialogue_mark_ready (dialogue);

@@ -20,6 +20,7 @@
 #include "seqex-message.h"
 #include "seqex-shared-secret.h"
 #include "seqex-statistics.h"
+#include "seqex-stream.h"
 #include "seqex-trust-store.h"
 #include "seqex-trusted-peer.h"
 #include "seqex-types.h"

@@ -24,6 +24,9 @@ sqx_conn_open_stream (sqx_conn    *conn,
 
   if (result == SQX_OK)
     result = sqx_streams_open (&conn->session, stream);
+  /* Perhaps there is nothing else to be said, and then nobody would ever say HELLO. */
+  if (result == SQX_ERR_QUEUE_FULL && !conn->peer_known && conn->secure == NULL)
+    conn->link.ping_due = true;
   sqx_conn_settle (conn, now);
   return result;
 }

@@ -208,6 +208,7 @@ sqx_stream_check (sqx_stream *stream)
       stream->cost_in == 0 && stream->last_in < sqx_channel_floor (&stream->channel))
     {
       stream->over = true;
+      tell (stream);
       streams->open[stream->own ? MINE : PEERS]--;
     }
   if (stream->over && sqx_index_count (&stream->channel.incoming) == 0 &&
