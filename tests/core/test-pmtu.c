@@ -404,6 +404,26 @@ test_black_hole_of_others (void)
   f.now += PTO;
   deliver (&f, 4999);
   g_assert_cmpuint (f.pmtu.size, ==, 1472);
+
+  /* One that arrives was as large as those that were lost. */
+  search (&f);
+  g_assert_cmpuint (f.pmtu.size, ==, 8952);
+  for (guint n = 0; n < SQX_PMTU_LOSSES; n++)
+    lose (&f, 5000);
+  deliver (&f, 6000);
+  f.now += PTO;
+  deliver (&f, 100);
+  g_assert_cmpuint (f.pmtu.size, ==, 8952);
+
+  /* What was refused before is tried again. */
+  f.mtu = MOST;
+  for (guint n = 0; n < SQX_PMTU_LOSSES; n++)
+    lose (&f, 8952);
+  f.now += PTO;
+  deliver (&f, 100);
+  g_assert_cmpuint (f.pmtu.size, ==, 1472);
+  search (&f);
+  g_assert_cmpuint (f.pmtu.size, ==, MOST);
   tear_down (&f);
 }
 
