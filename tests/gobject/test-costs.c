@@ -292,7 +292,7 @@ keep_cb (SeqexConnection *connection,
 
   g_assert_null (g_object_get_data (G_OBJECT (message), "mark"));
   g_assert_false (g_signal_has_handler_pending (message, g_signal_lookup ("notify", G_TYPE_OBJECT),
-                                                0, TRUE));
+                                                g_quark_from_static_string ("cancelled"), TRUE));
   g_assert_false (seqex_message_get_cancelled (message));
   if (kept->len % 3 == 0)
     g_object_set_data (G_OBJECT (message), "mark", kept);
