@@ -8,6 +8,10 @@
 #include "seqex-error-private.h"
 #include "seqex-pipe-private.h"
 
+/* After so many things told, what the program has answered leaves: if all of it waited for the last
+ * one, the peer would have nothing to do meanwhile, and this side nothing while the peer works. */
+#define FLUSH_EVERY 32u
+
 static void
 touched (SeqexWatcher *watcher)
 {
@@ -138,7 +142,8 @@ seqex_dialogue_run (SeqexDialogue *self,
 
   seqex_connection_notify_changes (self->connection);
   while (n < limit && seqex_delivery_deliver (self))
-    n++;
+    if (++n % FLUSH_EVERY == 0)
+      seqex_driver_flush (self->driver);
 
   if (more || seqex_delivery_is_due (self))
     {

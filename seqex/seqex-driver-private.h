@@ -156,6 +156,8 @@ gboolean     seqex_driver_check_thread  (SeqexDriver               *self,
                                          const char                *function);
 /* To be called after any command to the core. */
 void         seqex_driver_mark_ready    (SeqexDriver               *self);
+/* Sends what was submitted since the wake began, in the middle of step 7. */
+void         seqex_driver_flush         (SeqexDriver               *self);
 /* Takes @mail, from any thread. The caller keeps the driver alive. */
 void         seqex_driver_post          (SeqexDriver               *self,
                                          SeqexMail                 *mail);

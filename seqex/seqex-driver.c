@@ -301,6 +301,13 @@ send_and_collect (SeqexDriver *self)
   arm (self, seqex_driver_now ());
 }
 
+void
+seqex_driver_flush (SeqexDriver *self)
+{
+  if (self->ready && !self->stopped)
+    seqex_transport_write (self);
+}
+
 /* Step 7. Those that become active meanwhile are left for later. */
 static void
 deliver (SeqexDriver *self,
