@@ -141,7 +141,8 @@
 
 /* Recovery (RFC 9002) ----------------------------------------------------------------- */
 
-#define SQX_PACKET_THRESHOLD      3u
+#define SQX_PACKET_THRESHOLD      3u     /* at first, and at least */
+#define SQX_PACKET_THRESHOLD_MAX  65536u /* where much is overtaken, the time decides */
 #define SQX_GRANULARITY           SQX_MILLISECOND
 /* RFC 9002 section 6.2.2 recommends 333 ms. 500 ms makes the first probe time-out 1.5 s, so that a
  * satellite path of 1.2 s sees no needless resend before its first sample. */

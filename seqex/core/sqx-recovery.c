@@ -12,6 +12,8 @@
 
 /* Ends a list of packets that is linked through their marks. */
 #define NO_NUMBER UINT64_MAX
+/* Beside a number in such a list: between the two something was acknowledged. */
+#define ACKED_BETWEEN (UINT64_C (1) << 63)
 
 void
 sqx_recovery_init (sqx_recovery                *recovery,
@@ -34,6 +36,7 @@ sqx_recovery_init (sqx_recovery                *recovery,
   };
   sqx_cc_init (&recovery->cc, controller, datagram, seed);
   sqx_rtt_init (&recovery->rtt);
+  sqx_reorder_init (&recovery->reorder);
   sqx_sent_init (&recovery->sent, first_number);
 }
 
@@ -288,6 +291,8 @@ note_spurious (sqx_recovery    *recovery,
                sqx_sent_packet *packet)
 {
   recovery->spurious_losses++;
+  sqx_reorder_spurious (&recovery->reorder, &recovery->rtt, now, packet->time,
+                        recovery->largest_acked - SQX_MIN (number, recovery->largest_acked));
   if (!packet->in_flight)
     return;
   packet->in_flight = false;
@@ -406,6 +411,7 @@ drop (sqx_recovery    *recovery,
   recovery->rate.lost += packet->size;
   if (number >= recovery->episode_end)
     {
+      sqx_reorder_episode (&recovery->reorder);
       recovery->episode_end = recovery->sent.next_number;
       recovery->episode_lost = 0;
     }
@@ -446,32 +452,67 @@ lose (sqx_recovery    *recovery,
     lost->persistent = true;
 }
 
-/* RFC 9002 section 6.1. All but the last few numbers below the largest acknowledged are settled
- * after this, so no number is visited more than a few times. */
+/* What is lost by now, linked through the marks, lowest first. All numbers below the first that is
+ * outstanding are settled, and runs of acknowledged ones are jumped over, so that a hole costs the
+ * same however long it is waited for. */
 static uint64_t
-detect_lost (sqx_recovery *recovery,
-             uint64_t      now)
+link_lost (sqx_recovery *recovery,
+           uint64_t      now)
 {
-  uint64_t number = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
-  uint64_t delay = sqx_rtt_loss_delay (&recovery->rtt);
-  losses lost = { .head = NO_NUMBER, .oldest = SQX_TIME_NEVER };
+  uint64_t stop = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
+  uint64_t delay = sqx_reorder_delay (&recovery->reorder, &recovery->rtt);
+  uint64_t head = NO_NUMBER;
+  uint64_t end = recovery->largest_acked;
+  bool acked = false;
 
   recovery->loss_time = SQX_TIME_NEVER;
-  for (; number < recovery->largest_acked; number++)
+  for (; end > stop; end--)
     {
-      sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
+      uint64_t low = skip_done (recovery, end);
+      sqx_sent_packet *packet;
       uint64_t due;
 
-      if (packet->state == SQX_SENT_DONE)
-        lost.oldest = SQX_TIME_NEVER;
+      acked |= low < end;
+      end = low;
+      if (end <= stop)
+        break;
+      packet = sqx_sent_get (&recovery->sent, end - 1);
       if (packet->state != SQX_SENT_OUTSTANDING)
         continue;
 
       due = sqx_time_add (packet->time, delay);
-      if (recovery->largest_acked - number >= SQX_PACKET_THRESHOLD || due <= now)
-        lose (recovery, now, number, packet, &lost);
+      if (recovery->largest_acked - (end - 1) >= recovery->reorder.packets || due <= now)
+        {
+          packet->mark = acked && head != NO_NUMBER ? head | ACKED_BETWEEN : head;
+          head = end - 1;
+          acked = false;
+        }
       else if (packet->in_flight)
-        recovery->loss_time = SQX_MIN (recovery->loss_time, due);
+        {
+          recovery->loss_time = SQX_MIN (recovery->loss_time, due);
+        }
+    }
+  return head;
+}
+
+/* RFC 9002 section 6.1. */
+static uint64_t
+detect_lost (sqx_recovery *recovery,
+             uint64_t      now)
+{
+  losses lost = { .head = NO_NUMBER, .oldest = SQX_TIME_NEVER };
+  uint64_t next = link_lost (recovery, now);
+
+  while (next != NO_NUMBER)
+    {
+      uint64_t number = next;
+      sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
+      bool acked = packet->mark != NO_NUMBER && (packet->mark & ACKED_BETWEEN) != 0;
+
+      next = acked ? packet->mark & ~ACKED_BETWEEN : packet->mark;
+      lose (recovery, now, number, packet, &lost);
+      if (acked)
+        lost.oldest = SQX_TIME_NEVER;
     }
 
   if (lost.persistent && recovery->controller->persistent != NULL)
@@ -645,6 +686,7 @@ sqx_recovery_new_path (sqx_recovery *recovery,
 {
   sqx_cc_init (&recovery->cc, recovery->controller, recovery->cc.datagram, recovery->cc.seed);
   sqx_rtt_init (&recovery->rtt);
+  sqx_reorder_init (&recovery->reorder);
   if (rtt == SQX_TIME_NEVER)
     return;
   sqx_rtt_add_sample (&recovery->rtt, rtt, 0);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "sqx-cc.h"
+#include "sqx-reorder.h"
 #include "sqx-rtt.h"
 #include "sqx-sent.h"
 #include "sqx-wire.h"
@@ -40,6 +41,7 @@ typedef struct
   sqx_rtt           rtt;
   sqx_sent          sent;
   sqx_rate          rate;
+  sqx_reorder       reorder;
   uint64_t          peer_ack_delay;   /* the peer's maximum */
   uint64_t          bytes_in_flight;
   uint64_t          eliciting_in_flight; /* ack-eliciting packets outstanding */

@@ -72,14 +72,6 @@ sqx_rtt_pto (const sqx_rtt *rtt,
 }
 
 uint64_t
-sqx_rtt_loss_delay (const sqx_rtt *rtt)
-{
-  uint64_t round_trip = SQX_MAX (rtt->smoothed, rtt->latest);
-
-  return SQX_MAX (round_trip + round_trip / 8, SQX_GRANULARITY);
-}
-
-uint64_t
 sqx_rtt_persistent_duration (const sqx_rtt *rtt,
                              uint64_t       max_ack_delay)
 {

@@ -23,7 +23,5 @@ void sqx_rtt_add_sample (sqx_rtt *rtt, uint64_t latest, uint64_t ack_delay);
 /* smoothed + max (4 * variance, granularity) + @max_ack_delay, doubled @backoff times, at most
  * SQX_PTO_MAX. */
 uint64_t sqx_rtt_pto (const sqx_rtt *rtt, uint64_t max_ack_delay, unsigned backoff);
-/* Time threshold: max (9/8 * max (smoothed, latest), granularity). */
-uint64_t sqx_rtt_loss_delay (const sqx_rtt *rtt);
 /* RFC 9002 section 7.6.1. */
 uint64_t sqx_rtt_persistent_duration (const sqx_rtt *rtt, uint64_t max_ack_delay);

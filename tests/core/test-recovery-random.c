@@ -21,6 +21,8 @@ typedef struct
   GArray  *packets;
   sqx_cc   cc;
   sqx_rtt  rtt;
+  sqx_reorder reorder;
+  guint    episode_end;
   guint64  first_sample;
   gint64   largest_acked; /* -1: none */
   guint64  loss_time;
@@ -112,15 +114,20 @@ oracle_detect (Oracle  *o,
   for (guint i = 0; (gint64) i < o->largest_acked; i++)
     {
       Packet *packet = PACKET (o, i);
-      guint64 due = packet->time + sqx_rtt_loss_delay (&o->rtt);
+      guint64 due = packet->time + sqx_reorder_delay (&o->reorder, &o->rtt);
 
       if (packet->state != SQX_SENT_OUTSTANDING)
         continue;
-      if (o->largest_acked - (gint64) i >= 3 || due <= now)
+      if (o->largest_acked - (gint64) i >= o->reorder.packets || due <= now)
         {
           packet->state = SQX_SENT_LOST;
           packet->lost_at = now;
           o->lost++;
+          if (packet->eliciting && i >= o->episode_end)
+            {
+              sqx_reorder_episode (&o->reorder);
+              o->episode_end = o->packets->len;
+            }
           g_string_append_printf (told, "-%u ", i);
           g_array_append_val (lost, i);
           if (packet->eliciting)
@@ -166,7 +173,11 @@ oracle_ack (Oracle     *o,
           g_array_append_val (acked, i);
           g_string_append_printf (acked_told, "+%u ", i);
           if (packet->state == SQX_SENT_LOST)
-            o->spurious++;
+            {
+              o->spurious++;
+              sqx_reorder_spurious (&o->reorder, &o->rtt, now, packet->time,
+                                    (guint64) MAX (o->largest_acked - (gint64) i, 0));
+            }
           else if (packet->eliciting)
             g_array_append_val (flown, i);
           packet->state = SQX_SENT_DONE;
@@ -418,6 +429,7 @@ test_random (void)
       set_up (&f);
       sqx_cc_init (&o.cc, &sqx_newreno, DATAGRAM, 0);
       sqx_rtt_init (&o.rtt);
+      sqx_reorder_init (&o.reorder);
       for (guint i = 0; i < 1500; i++)
         random_step (&f, &o, loss);
       g_array_free (o.packets, TRUE);
