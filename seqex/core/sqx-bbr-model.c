@@ -9,7 +9,7 @@
 #define STARTUP_PACING_GAIN 709u /* 2.77 */
 #define DRAIN_PACING_GAIN   128u /* 0.5 */
 #define UP_PACING_GAIN      320u /* 1.25 */
-#define CALM_PACING_GAIN    236u /* 0.92 */
+#define CALM_PACING_GAIN    230u /* 0.9 */
 #define CALM_STEP           3u   /* datagrams a round trip */
 #define CWND_GAIN           512u /* 2 */
 #define UP_CWND_GAIN        576u /* 2.25 */

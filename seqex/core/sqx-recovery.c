@@ -91,7 +91,8 @@ set_done (sqx_recovery *recovery,
   packet->mark = number;
 }
 
-/* Lowers @end past the DONE packets right below it, and shortens the way for the next time. */
+/* Lowers @end past the DONE packets right below it, and shortens the way for the next time. A mark
+ * above its packet links what an ACK has just acknowledged, and stays. */
 static uint64_t
 skip_done (sqx_recovery *recovery,
            uint64_t      end)
@@ -100,14 +101,16 @@ skip_done (sqx_recovery *recovery,
   uint64_t low = end;
 
   while (low > sent->first_number && sqx_sent_get (sent, low - 1)->state == SQX_SENT_DONE)
-    low = sqx_sent_get (sent, low - 1)->mark;
+    low = SQX_MIN (sqx_sent_get (sent, low - 1)->mark, low - 1);
 
   while (end > low && end > sent->first_number)
     {
       sqx_sent_packet *packet = sqx_sent_get (sent, end - 1);
+      uint64_t next = SQX_MIN (packet->mark, end - 1);
 
-      end = packet->mark;
-      packet->mark = low;
+      if (packet->mark < end)
+        packet->mark = low;
+      end = next;
     }
   return low;
 }

@@ -109,6 +109,7 @@ oracle_detect (Oracle  *o,
   g_autoptr (GArray) lost = g_array_new (FALSE, FALSE, sizeof (guint));
   GString *told = g_string_new (NULL);
   guint64 newest = SQX_TIME_NEVER;
+  gboolean begun = FALSE;
 
   o->loss_time = SQX_TIME_NEVER;
   for (guint i = 0; (gint64) i < o->largest_acked; i++)
@@ -123,11 +124,7 @@ oracle_detect (Oracle  *o,
           packet->state = SQX_SENT_LOST;
           packet->lost_at = now;
           o->lost++;
-          if (packet->eliciting && i >= o->episode_end)
-            {
-              sqx_reorder_episode (&o->reorder);
-              o->episode_end = o->packets->len;
-            }
+          begun |= packet->eliciting && i >= o->episode_end;
           g_string_append_printf (told, "-%u ", i);
           g_array_append_val (lost, i);
           if (packet->eliciting)
@@ -137,6 +134,11 @@ oracle_detect (Oracle  *o,
         {
           o->loss_time = MIN (o->loss_time, due);
         }
+    }
+  if (begun)
+    {
+      sqx_reorder_episode (&o->reorder);
+      o->episode_end = o->packets->len;
     }
   if (newest != SQX_TIME_NEVER)
     sqx_newreno.lost (&o->cc, now, 0, &(sqx_sent_packet) { .time = newest },
@@ -176,7 +178,7 @@ oracle_ack (Oracle     *o,
             {
               o->spurious++;
               sqx_reorder_spurious (&o->reorder, &o->rtt, now, packet->time,
-                                    (guint64) MAX (o->largest_acked - (gint64) i, 0));
+                                    (guint64) MAX (o->largest_acked, (gint64) spans[n - 1].high) - i);
             }
           else if (packet->eliciting)
             g_array_append_val (flown, i);

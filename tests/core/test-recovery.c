@@ -137,8 +137,8 @@ test_packet_threshold (void)
   g_assert_cmpuint (f.recovery.cc.window, ==, (12000 + DATAGRAM) / 2);
   g_assert_cmpuint (f.recovery.bytes_in_flight, ==, 2 * DATAGRAM);
 
-  /* 7 and 8 wait for the time threshold: 9/8 of 100 ms after they were sent. */
-  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, 1000 * MS + 112500);
+  /* 7 and 8 wait for the time threshold: 17/16 of 100 ms after they were sent. */
+  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, 1000 * MS + 106250);
   expire (&f);
   assert_told (&f, "-7 -8");
   g_assert_cmpuint (f.recovery.probe_timeouts, ==, 0);
@@ -157,15 +157,15 @@ test_time_threshold (void)
   send_packet (&f, DATAGRAM, TRUE, FALSE); /* 1 at 1100 */
   f.now += 60 * MS;
   send_packet (&f, DATAGRAM, TRUE, FALSE); /* 2 at 1160 */
-  f.now += 10 * MS;
-  send_packet (&f, DATAGRAM, TRUE, FALSE); /* 3 at 1170 */
+  f.now += 3 * MS;
+  send_packet (&f, DATAGRAM, TRUE, FALSE); /* 3 at 1163 */
 
   /* When 3 is acknowledged, 1 is too old, and 2 will be. */
   f.now += 100 * MS;
   ack (&f, 3, 3);
   assert_told (&f, "+3 -1");
-  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, 1160 * MS + 112500);
-  sqx_recovery_on_timeout (&f.recovery, 1160 * MS + 112499);
+  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, 1160 * MS + 106250);
+  sqx_recovery_on_timeout (&f.recovery, 1160 * MS + 106249);
   assert_told (&f, "");
   expire (&f);
   assert_told (&f, "-2");
@@ -291,7 +291,7 @@ test_late_timer (void)
   f.now += 100 * MS;
   ack (&f, 2, 2);
   g_string_truncate (f.told, 0);
-  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, f.now + 12500);
+  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, f.now + 6250);
   f.now += 3600 * SQX_SECOND;
   expire (&f);
   assert_told (&f, "-1 -3");
