@@ -593,7 +593,6 @@ print_result (Bench *bench)
       print_requests (bench, seconds);
       break;
     case WORK_BULK:
-    case WORK_STREAM:
       print_bulk (bench, seconds);
       break;
     case WORK_IDLE:
@@ -636,8 +635,7 @@ parse (Bench  *bench,
 {
   const GOptionEntry entries[] = {
     { "variant", 0, 0, G_OPTION_ARG_STRING, &bench->variant, "Which form of the system", "NAME" },
-    { "work", 0, 0, G_OPTION_ARG_STRING, &bench->work_name, "requests, bulk, stream or idle",
-      "NAME" },
+    { "work", 0, 0, G_OPTION_ARG_STRING, &bench->work_name, "requests, bulk or idle", "NAME" },
     { "depth", 0, 0, G_OPTION_ARG_INT, &bench->depth, "Requests or messages outstanding", "N" },
     { "size", 0, 0, G_OPTION_ARG_INT, &bench->size, "Bytes of a payload", "N" },
     { "connections", 0, 0, G_OPTION_ARG_INT, &bench->connections, "Connections", "N" },
@@ -678,7 +676,6 @@ check (Bench *bench)
   } works[] = {
     { "requests", WORK_REQUESTS, 64, 1 },
     { "bulk", WORK_BULK, 65536, 64 },
-    { "stream", WORK_STREAM, 65536, 64 },
     { "idle", WORK_IDLE, 64, 1 },
   };
 

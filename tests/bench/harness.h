@@ -21,8 +21,7 @@ typedef enum
 {
   WORK_REQUESTS = 1 << 0,
   WORK_BULK = 1 << 1,
-  WORK_STREAM = 1 << 2,
-  WORK_IDLE = 1 << 3,
+  WORK_IDLE = 1 << 2,
 } Work;
 
 #define BULK_BUFFERS 16u /* of different contents, sent in turn */
@@ -97,7 +96,6 @@ gboolean      bench_reply         (Bench        *bench,
 gboolean      bench_bulk          (Bench        *bench,
                                    gconstpointer *out);
 GBytes       *bench_bulk_bytes    (Bench        *bench);
-/* Bytes of a stream rather than messages: counts what was received, where that is known. */
 guint64       bench_bulk_sent     (Bench        *bench);
 guint64       bench_bulk_received (Bench        *bench);
 

@@ -2,6 +2,8 @@
  *
  * Seqex through its public C interface, as the programs in bindings/c use it. Encrypted: two
  * endpoints, the client knows the server's key. Plain: the same endpoints without encryption.
+ * Stream: encrypted, bulk by a GIOStream of the connection, written asynchronously in pieces of the
+ * size of a message and read likewise.
  */
 #include <seqex.h>
 
@@ -45,6 +47,48 @@ count_cb (SeqexConnection *connection,
   return TRUE;
 }
 
+static void read_piece (GIOStream *stream,
+                        Bench     *bench);
+
+static void
+piece_read_cb (GObject      *source,
+               GAsyncResult *result,
+               gpointer      user_data)
+{
+  Bench *bench = user_data;
+  GIOStream *stream = g_object_get_data (source, "stream");
+  g_autofree guint8 *piece = g_object_steal_data (source, "piece");
+  g_autoptr (GError) error = NULL;
+  gsize size;
+
+  if (!g_input_stream_read_all_finish (G_INPUT_STREAM (source), result, &size, &error))
+    bench_fail ("%s", error->message);
+  bench_received (bench, piece, size);
+  read_piece (stream, bench);
+}
+
+/* Into a buffer of its own, which the program may keep. */
+static void
+read_piece (GIOStream *stream,
+            Bench     *bench)
+{
+  GInputStream *input = g_io_stream_get_input_stream (stream);
+  guint8 *piece = g_malloc (bench_size (bench));
+
+  g_object_set_data (G_OBJECT (input), "stream", stream);
+  g_object_set_data (G_OBJECT (input), "piece", piece);
+  g_input_stream_read_all_async (input, piece, bench_size (bench), G_PRIORITY_DEFAULT, NULL,
+                                 piece_read_cb, bench);
+}
+
+static void
+stream_cb (SeqexConnection *connection,
+           SeqexStream     *stream,
+           gpointer         user_data)
+{
+  read_piece (g_object_ref (G_IO_STREAM (stream)), user_data);
+}
+
 static void
 connection_cb (SeqexEndpoint   *endpoint,
                SeqexConnection *connection,
@@ -52,6 +96,7 @@ connection_cb (SeqexEndpoint   *endpoint,
 {
   Bench *bench = user_data;
 
+  g_signal_connect (connection, "stream", G_CALLBACK (stream_cb), bench);
   g_signal_connect (connection, "message",
                     G_CALLBACK (bench_work (bench) == WORK_BULK ? count_cb : answer_cb), bench);
 }
@@ -195,6 +240,46 @@ send_bulk (Client *client)
     }
 }
 
+static void write_piece (Client        *client,
+                         GOutputStream *output);
+
+static void
+piece_written_cb (GObject      *source,
+                  GAsyncResult *result,
+                  gpointer      user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!g_output_stream_write_all_finish (G_OUTPUT_STREAM (source), result, NULL, &error))
+    bench_fail ("%s", error->message);
+  write_piece (user_data, G_OUTPUT_STREAM (source));
+}
+
+static void
+write_piece (Client        *client,
+             GOutputStream *output)
+{
+  gconstpointer piece;
+
+  if (bench_bulk (client->bench, &piece))
+    g_output_stream_write_all_async (output, piece, bench_size (client->bench),
+                                     G_PRIORITY_DEFAULT, NULL, piece_written_cb, client);
+}
+
+static void
+stream_opened_cb (GObject      *source,
+                  GAsyncResult *result,
+                  gpointer      user_data)
+{
+  g_autoptr (GError) error = NULL;
+  SeqexStream *stream;
+
+  stream = seqex_connection_open_stream_finish (SEQEX_CONNECTION (source), result, &error);
+  if (stream == NULL)
+    bench_fail ("%s", error->message);
+  write_piece (user_data, g_io_stream_get_output_stream (G_IO_STREAM (stream)));
+}
+
 /* The client: connections ------------------------------------------------------------- */
 
 static void open_more (Client *client);
@@ -280,6 +365,9 @@ drive (Bench *bench)
   bench_begin (bench);
   if (bench_work (bench) == WORK_IDLE)
     bench_opened (bench, client.connections->len);
+  else if (bench_work (bench) == WORK_BULK && bench_is (bench, "stream"))
+    seqex_connection_open_stream_async (client.connections->pdata[0], NULL, stream_opened_cb,
+                                        &client);
   else if (bench_work (bench) == WORK_BULK)
     send_bulk (&client);
   else
@@ -293,7 +381,7 @@ int
 main (int    argc,
       char **argv)
 {
-  static const char *const variants[] = { "encrypted", "plain", NULL };
+  static const char *const variants[] = { "encrypted", "plain", "stream", NULL };
   static const System system = {
     .name = "seqex",
     .variants = variants,
