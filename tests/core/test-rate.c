@@ -122,6 +122,16 @@ test_slow_sender (void)
   /* 41 ms since the first was sent; acknowledged within 1 ms of each other. */
   g_assert_cmpuint (sample.interval, ==, 41 * MS);
   g_assert_cmpuint (sample.delivered, ==, 2 * SIZE);
+
+  /* Also where a late ACK comes right before one that is not. */
+  send_packet (&path);
+  path.now += 50 * MS;
+  path.in_flight += SIZE; /* another one is on its way */
+  ack (&path, 2, 2, 0);
+  send_packet (&path);
+  path.now += 5 * MS;
+  sample = ack (&path, 3, 3, 0);
+  g_assert_cmpuint (sample.interval, ==, 50 * MS);
 }
 
 static void
@@ -199,7 +209,7 @@ test_wide (void)
   sqx_rate_sample sample;
 
   path.rate.delivered = (UINT64_C (1) << SQX_SENT_DELIVERED_BITS) - SIZE;
-  path.rate.lost = UINT32_MAX - 10;
+  path.rate.lost = (UINT64_C (3) << 32) + UINT32_MAX - 10;
   path.in_flight = UINT64_C (7500000000);
   path.rate.first_sent = path.rate.delivered_time = path.now - 5 * MS;
   send_packet (&path);
