@@ -36,6 +36,7 @@ class Side:
         self.channels = {}           # channel field -> number -> Message
         self.bytes_begun = 0
         self.initials = 0
+        self.initial_bytes = 0
         self.grants = []             # (time of arrival, bytes, exchanges) given to it
         self.arrived = []            # (time, packet) from the other side
 
@@ -153,6 +154,7 @@ class Observer:
         initial = frame['reply_to'] is None
         side.bytes_begun += cost
         side.initials += initial
+        side.initial_bytes += cost if initial else 0
         if side.heard_hello is None:
             check(side.initials <= EARLY_MESSAGES and side.bytes_begun <= EARLY_BYTES and
                   frame['channel'] // 2 < EARLY_CHANNELS, 'too much begun early')
@@ -160,11 +162,12 @@ class Observer:
         granted = max(grant[1] for grant in side.grants)
         units = max(grant[2] for grant in side.grants)
         peer = self.sides[1 - self.sides.index(side)].hello
-        # Messages show themselves in the order in which they begin, but for those that are
-        # cancelled before their first byte was sent.
-        in_turn = initial and frame['type'] == 'MESSAGE'
-        reserve = peer['max_message_size'] + OVERHEAD if in_turn else 0
-        check(side.bytes_begun + reserve <= granted, 'more bytes begun than granted')
+        # What has begun may show itself later than what began after it. So the reserve is held
+        # against initial messages alone: the last one of them to begin left it free.
+        reserve = peer['max_message_size'] + OVERHEAD
+        check(side.bytes_begun <= granted, 'more bytes begun than granted')
+        check(not initial or side.initial_bytes + reserve <= granted,
+              'initial messages begun in the room of replies')
         # Some of the first ones may have begun early and show themselves now.
         check(not initial or side.initials <= max(units, EARLY_MESSAGES),
               'more exchanges begun than granted')
