@@ -140,6 +140,16 @@ order_of (Fixture *f,
   return g_string_free (order, FALSE);
 }
 
+static void
+assert_order (Fixture    *f,
+              guint       packets,
+              const char *expected)
+{
+  g_autofree char *order = order_of (f, packets);
+
+  g_assert_cmpstr (order, ==, expected);
+}
+
 /* Ordered messages of a channel are sent one after the other, and lost bytes of an earlier one before
  * them; what need not wait for them takes its turns as ever. */
 static void
@@ -151,12 +161,12 @@ test_turns_ordered (void)
   set_up (&f);
   for (guint i = 0; i < 6; i++)
     send_message (&f, 1, 1500, SQX_MESSAGE_ORDERED, "a", NULL);
-  g_assert_cmpstr (order_of (&f, 10), ==, "1.0 1.1 1.2 ");
+  assert_order (&f, 10, "1.0 1.1 1.2 ");
   sqx_fragments_lost (&f.session, &start);
-  g_assert_cmpstr (order_of (&f, 1), ==, "1.1 1.2 ");
+  assert_order (&f, 1, "1.1 1.2 ");
   send_message (&f, 2, 1500, 0, "b", NULL);
   send_message (&f, 1, 1500, 0, "c", NULL);
-  g_assert_cmpstr (order_of (&f, 6), ==, "1.3 2.0 1.6 1.3 2.0 1.6 ");
+  assert_order (&f, 6, "1.3 2.0 1.6 1.3 2.0 1.6 ");
   while (sqx_fragments_due (&f.session))
     g_free (order_of (&f, 1));
   tear_down (&f);

@@ -6,13 +6,7 @@
 #include "keys-fixture.h"
 #include "sqx-hkdf.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED __has_feature (address_sanitizer)
-#else
-#define SANITIZED 0
-#endif
+#include "../sanitized.h"
 
 #define MAX_PHASES 40000
 

@@ -8,18 +8,15 @@
 #include "endpoint-util.h"
 #include "seqex-connection-private.h"
 
+#include "../sanitized.h"
+
 #define DEPTH     64u
 #define EXCHANGES 6400u
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef __GLIBC__
+#define COUNTS_ALLOCATIONS (!SANITIZED)
+#else
 #define COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define COUNTS_ALLOCATIONS 0
-#endif
-#endif
-#if !defined(COUNTS_ALLOCATIONS) && defined(__GLIBC__)
-#define COUNTS_ALLOCATIONS 1
 #endif
 
 static guint n_allocations;

@@ -13,19 +13,13 @@
 
 #include "endpoint-util.h"
 
+#include "../sanitized.h"
+
 /* Handshakes that are under way at the same time; all are of one address. */
 #define OPENING_MAX 32u
 #define CONNECTIONS_MAX 20000u
 #define EXCHANGES 100u
-/* Under a sanitizer everything takes several times as long, and memory is another matter. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IDLE 2000u
-#endif
-#endif
-#ifndef IDLE
-#define IDLE 10000u
-#endif
+#define IDLE (SANITIZED ? 2000u : 10000u)
 
 typedef struct
 {
