@@ -93,10 +93,11 @@ def curve(name, option, points, *more):
                       curve=name, at=at, systems=("seqex",)) for at in points)
 
 
+# What they are against, and what the axis is called.
 CURVES = {
-    "connections": "connections of which one is used",
-    "turns": "connections that are used in turn",
-    "outstanding": "requests outstanding on one connection",
+    "connections": ("connections of which one is used", "connections"),
+    "turns": ("connections that are used in turn", "connections"),
+    "outstanding": ("requests outstanding on one connection", "requests"),
 }
 
 CASES = (

@@ -68,11 +68,11 @@ class Drawing:
                           *self.parts, "</svg>"]) + "\n"
 
 
-def bar_panel(drawing, x, y, title, bars):
-    """bars: (label, value, least, most, text, colour, bold)"""
+def bar_panel(drawing, x, y, title, bars, full=0):
+    """bars: (label, value, least, most, text, colour, bold); @full is as long as a bar gets"""
     drawing.text(x, y + 14, title, size=14, bold=True)
     top = y + 24
-    largest = max(most for _, _, _, most, _, _, _ in bars) or 1
+    largest = full or max(most for _, _, _, most, _, _, _ in bars) or 1
     for row, (label, value, least, most, text, fill, bold) in enumerate(bars):
         at = top + row * ROW
         drawing.text(x + LABEL - 8, at + 13, label, "end", 11, bold=bold)
@@ -186,7 +186,7 @@ def nice_steps(most):
     return math.ceil(most / step), step
 
 
-def curve_panel(drawing, x, title, name, points):
+def curve_panel(drawing, x, title, axis, points):
     """Processor time of both ends against a number that grows."""
     left, right, top, bottom = x + 40, x + 350, 80, 300
     across = Axis([at for at, _ in points], left, right)
@@ -200,7 +200,7 @@ def curve_panel(drawing, x, title, name, points):
         drawing.text(left - 6, y + 4, f"{tick * step:g}", "end", 10, FAINT)
     for at, _ in points:
         drawing.text(across.at(at), bottom + 16, tick_text(at), "middle", 10, FAINT)
-    drawing.text((left + right) / 2, bottom + 34, name, "middle", 11, FAINT)
+    drawing.text((left + right) / 2, bottom + 34, axis, "middle", 11, FAINT)
     where = [(across.at(at), bottom - (bottom - top) * value / most)
              for (at, _), value in zip(points, values)]
     drawing.line(where, COLOURS["seqex"][0], 2)
@@ -210,8 +210,8 @@ def curve_panel(drawing, x, title, name, points):
 
 
 def curves(results):
-    panels = [(name, title, report.curve_points(results, name))
-              for name, title in cases.CURVES.items()]
+    panels = [(axis, title, report.curve_points(results, name))
+              for name, (title, axis) in cases.CURVES.items()]
     panels = [panel for panel in panels if len(panel[2]) > 1]
     if not panels:
         return None
@@ -219,8 +219,8 @@ def curves(results):
     drawing.text(16, 28, "Processor time of an exchange, both ends on one core, encrypted", size=18,
                  bold=True)
     drawing.text(16, 46, "µs of both processes together, 64 B", size=11, ink=FAINT)
-    for column, (name, title, points) in enumerate(panels):
-        curve_panel(drawing, 16 + 420 * column, f"against {title}", name, points)
+    for column, (axis, title, points) in enumerate(panels):
+        curve_panel(drawing, 16 + 420 * column, f"against {title}", axis, points)
     return drawing.svg()
 
 
@@ -229,20 +229,21 @@ def wan_shares(results):
     groups = {}
     for run in report.wan_runs(results):
         if run["case"].startswith(("bulk", "far")) and "share" in run:
-            groups.setdefault(report.wan_title(run), {})[run["system"]] = run["share"]
+            groups.setdefault(report.wan_title(run), []).append(run)
     if not groups:
         return None
     drawing = Drawing(LABEL + BAR + VALUE + 120,
-                      60 + sum(40 + ROW * len(shares) for shares in groups.values()))
+                      60 + sum(40 + ROW * len(runs) for runs in groups.values()))
     drawing.text(16, 28, "Bulk over a long link: the share of it that arrives as payload", size=18,
                  bold=True)
     drawing.text(16, 46, "100 Mbit/s, 20 ms each way; 600 ms: 20 Mbit/s, 300 ms each way", size=11,
                  ink=FAINT)
     y = 60
-    for title, shares in groups.items():
-        bars = [(system, share, share, share, f"{share:.2f}", WAN_COLOURS.get(system, LIMIT),
-                 system == "seqex") for system, share in shares.items()]
-        y = bar_panel(drawing, 16, y, title, bars) + 16
+    for title, runs in groups.items():
+        bars = [(report.wan_label(run), run["share"], run["share"], run["share"],
+                 f"{run['share']:.2f}", WAN_COLOURS.get(run["system"], LIMIT),
+                 run["system"] == "seqex") for run in runs]
+        y = bar_panel(drawing, 16, y, title, bars, 1) + 16
     return drawing.svg()
 
 
