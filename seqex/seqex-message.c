@@ -159,10 +159,13 @@ seqex_message_set_cancelled (SeqexMessage *self)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CANCELLED]);
 }
 
+#define DROP_DELAY 100 /* milliseconds */
+
 typedef struct
 {
   SeqexMail     mail;
   SeqexMessage *message; /* owned */
+  gboolean      foreign; /* another thread dropped it */
 } DropMail;
 
 static void
@@ -177,10 +180,31 @@ read_drop_mail (SeqexMail *mail)
   seqex_dialogue_activate (dialogue);
 }
 
+static gboolean
+drop_cb (gpointer user_data)
+{
+  return G_SOURCE_REMOVE;
+}
+
 static void
 free_drop_mail (SeqexMail *mail)
 {
-  g_object_unref (((DropMail *) mail)->message);
+  DropMail *drop = (DropMail *) mail;
+  SeqexMessage *self = drop->message;
+  GSource *source;
+
+  if (!drop->foreign)
+    {
+      g_object_unref (self);
+      g_free (mail);
+      return;
+    }
+  /* The thread that dropped it still touches it on the way out of g_object_unref(), so the reference
+   * that dispose added must not be the last one to go before that. */
+  source = g_timeout_source_new (DROP_DELAY);
+  g_source_set_callback (source, G_SOURCE_FUNC (drop_cb), self, g_object_unref);
+  g_source_attach (source, seqex_connection_get_dialogue (self->connection)->driver->context);
+  g_source_unref (source);
   g_free (mail);
 }
 
@@ -202,6 +226,8 @@ seqex_message_dispose (GObject *object)
       drop->mail.read = read_drop_mail;
       drop->mail.free = free_drop_mail;
       drop->message = g_object_ref (self);
+      drop->foreign = seqex_connection_get_dialogue (self->connection)->driver->thread
+                      != g_thread_self ();
       seqex_driver_post (seqex_connection_get_dialogue (self->connection)->driver, &drop->mail);
     }
 
