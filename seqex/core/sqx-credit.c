@@ -16,8 +16,7 @@ bytes_are_short (const sqx_credit *credit)
 static bool
 exchanges_are_short (const sqx_credit *credit)
 {
-  return sqx_credit_exchanges (credit) > credit->exchanges_told &&
-         credit->exchanges_told <= credit->exchanges_seen;
+  return sqx_credit_exchanges (credit) > credit->exchanges_told && sqx_credit_is_used_up (credit);
 }
 
 /* Looks at the state again after something was seen or returned. */
@@ -32,8 +31,10 @@ update (sqx_credit *credit, uint64_t now)
   if (bytes >= credit->window / 4 ||
       exchanges >= SQX_MAX (credit->exchange_window / 4, 1))
     credit->urgent = true;
-  else if (credit->deadline == SQX_TIME_NEVER &&
-           (bytes_are_short (credit) || exchanges_are_short (credit)))
+  else if (exchanges_are_short (credit))
+    credit->deadline = SQX_MIN (credit->deadline,
+                                now + SQX_MIN (credit->delay, SQX_CREDIT_DELAY_SHORT));
+  else if (credit->deadline == SQX_TIME_NEVER && bytes_are_short (credit))
     credit->deadline = sqx_time_add (now, credit->delay);
 }
 

@@ -45,6 +45,20 @@ sqx_message_cost (uint64_t size)
   return size + SQX_MESSAGE_OVERHEAD;
 }
 
+/* What waits here waits for exchanges of the peer. */
+static inline bool
+sqx_credit_is_short (const sqx_credit *credit)
+{
+  return credit->exchanges_begun >= credit->exchanges_limit;
+}
+
+/* The peer has begun all that it was told of: perhaps more waits there. */
+static inline bool
+sqx_credit_is_used_up (const sqx_credit *credit)
+{
+  return credit->exchanges_told <= credit->exchanges_seen;
+}
+
 void sqx_credit_init (sqx_credit *credit, uint64_t max_message, uint64_t window,
                       uint64_t window_max, uint64_t exchange_window, uint64_t delay);
 

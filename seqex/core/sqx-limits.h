@@ -167,6 +167,7 @@
 /* Time -------------------------------------------------------------------------------- */
 
 #define SQX_ACK_DELAY_DEFAULT     (25 * SQX_MILLISECOND)
+#define SQX_CREDIT_DELAY_SHORT    SQX_MILLISECOND /* of a CREDIT while the peer can begin nothing */
 #define SQX_ACK_DELAY_MAX         (1 * SQX_SECOND)
 #define SQX_IDLE_DEFAULT          (30 * SQX_SECOND)
 #define SQX_IDLE_MIN              (10 * SQX_MILLISECOND)

@@ -381,9 +381,11 @@ handle_accepted (sqx_conn  *conn,
   conn->statistics.packets_received++;
   conn->statistics.bytes_received += size;
   sqx_conn_heard_peer (conn, now);
-  if (handle_frames (conn, now, reader, &eliciting) &&
-      !sqx_acks_add (&conn->link.acks, now, number, eliciting))
+  if (!handle_frames (conn, now, reader, &eliciting))
+    return;
+  if (!sqx_acks_add (&conn->link.acks, now, number, eliciting))
     conn->counters.no_memory++;
+  conn->link.acks.immediate |= eliciting && sqx_session_starves (&conn->session);
 }
 
 static void

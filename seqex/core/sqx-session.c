@@ -234,17 +234,34 @@ sqx_session_handle_frame (sqx_session     *session,
 /* Packets ------------------------------------------------------------------------------ */
 
 bool
+sqx_session_starves (const sqx_session *session)
+{
+  return session->queued > 0 && sqx_credit_is_short (&session->credit);
+}
+
+/* The unit that an END gives back is waited for, here or perhaps there. */
+static bool
+ends_are_awaited (const sqx_session *session)
+{
+  return session->ends.deadline != SQX_TIME_NEVER &&
+         (sqx_session_starves (session) || sqx_credit_is_used_up (&session->credit));
+}
+
+bool
 sqx_session_due (const sqx_session *session,
                  uint64_t           now)
 {
   return sqx_fragments_due (session) || !sqx_list_empty (&session->cancels) ||
-         sqx_ends_due (&session->ends, now) || sqx_credit_due (&session->credit, now) ||
-         sqx_resume_due (session);
+         sqx_ends_due (&session->ends, now) || ends_are_awaited (session) ||
+         sqx_credit_due (&session->credit, now) || sqx_resume_due (session);
 }
 
 uint64_t
 sqx_session_deadline (const sqx_session *session)
 {
+  /* Fetching an event may have made it so. */
+  if (ends_are_awaited (session))
+    return 0;
   return SQX_MIN (session->ends.deadline, session->credit.deadline);
 }
 

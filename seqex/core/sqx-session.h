@@ -32,6 +32,8 @@ void       sqx_session_peer_known   (sqx_session *session, uint64_t max_message,
 /* CREDIT, END, CANCEL, MESSAGE. As sqx_incoming_handle_message(). */
 sqx_result sqx_session_handle_frame (sqx_session *session, uint64_t now, const sqx_frame *frame);
 
+/* Whether messages wait for units of exchange credit: what gives them back waits for nothing. */
+bool     sqx_session_starves  (const sqx_session *session);
 /* Whether something must go out now, or at which time it must. */
 bool     sqx_session_due      (const sqx_session *session, uint64_t now);
 uint64_t sqx_session_deadline (const sqx_session *session);

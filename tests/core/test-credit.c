@@ -260,7 +260,18 @@ test_deadline_units (void)
   sqx_credit_return_exchange (&credit, 3000);
   g_assert_cmpuint (credit.deadline, ==, SQX_TIME_NEVER);
   sqx_credit_seen (&credit, 4000, 64, false);
-  g_assert_cmpuint (credit.deadline, ==, 4000 + DELAY);
+  g_assert_cmpuint (credit.deadline, ==, 4000 + SQX_CREDIT_DELAY_SHORT);
+  sqx_credit_return_exchange (&credit, 4500);
+  g_assert_cmpuint (credit.deadline, ==, 4000 + SQX_CREDIT_DELAY_SHORT);
+
+  /* Also if bytes were in less of a hurry; never later than the delay. */
+  credit.deadline = 9000;
+  sqx_credit_seen (&credit, 4600, 0, true);
+  g_assert_cmpuint (credit.deadline, ==, 4600 + SQX_CREDIT_DELAY_SHORT);
+  credit.deadline = SQX_TIME_NEVER;
+  credit.delay = 100;
+  sqx_credit_seen (&credit, 4700, 0, true);
+  g_assert_cmpuint (credit.deadline, ==, 4800);
 }
 
 /* Nothing to tell is no reason to tell it, however little the peer has. */

@@ -164,6 +164,50 @@ test_due (void)
   tear_down (&f);
 }
 
+/* ENDs wait for company, unless somebody waits for units of exchange credit. */
+static void
+test_ends_awaited (void)
+{
+  Fixture f;
+  sqx_channel *channel;
+
+  set_up (&f);
+  channel = sqx_session_find_channel (&f.session, 0);
+  sqx_ends_add (&f.session.ends, channel, SQX_END_ENDED, 0, SQX_TIME_NEVER - 1);
+  for (guint i = 0; i < 100; i++)
+    send_message (&f, 0, 10, SQX_MESSAGE_FINAL, "a", NULL);
+  f.session.ends.deadline = SQX_TIME_NEVER;
+  flush (&f);
+
+  /* All units are used, but nobody waits for more. */
+  sqx_ends_add (&f.session.ends, channel, SQX_END_ENDED, 0, SQX_TIME_NEVER - 1);
+  g_assert_false (sqx_session_starves (&f.session));
+  g_assert_false (sqx_session_due (&f.session, f.now));
+  send_message (&f, 0, 10, SQX_MESSAGE_FINAL, "b", NULL);
+  g_assert_true (sqx_session_starves (&f.session));
+  g_assert_true (sqx_session_due (&f.session, f.now));
+  g_assert_cmpuint (sqx_session_deadline (&f.session), <=, f.now);
+  flush (&f);
+  g_assert_true (sqx_session_starves (&f.session));
+  g_assert_false (sqx_session_due (&f.session, f.now));
+
+  /* What waits for something else. */
+  sqx_ends_add (&f.session.ends, channel, SQX_END_ENDED, 0, SQX_TIME_NEVER - 1);
+  f.session.credit.exchanges_limit++;
+  g_assert_false (sqx_session_starves (&f.session));
+  g_assert_false (sqx_session_due (&f.session, f.now));
+
+  /* And as far as this side knows, the peer may wait. */
+  f.session.credit.exchanges_seen = f.session.credit.exchanges_told - 1;
+  g_assert_false (sqx_session_due (&f.session, f.now));
+  f.session.credit.exchanges_seen++;
+  g_assert_true (sqx_session_due (&f.session, f.now));
+  f.session.credit.exchanges_seen = 0;
+  f.session.credit.exchanges_limit--;
+  flush (&f);
+  tear_down (&f);
+}
+
 static void
 test_deadline (void)
 {
@@ -341,6 +385,7 @@ main (int    argc,
   g_test_add_func ("/seqex/session/credit", test_credit);
   g_test_add_func ("/seqex/session/foreign-frames", test_foreign_frames);
   g_test_add_func ("/seqex/session/due", test_due);
+  g_test_add_func ("/seqex/session/ends-awaited", test_ends_awaited);
   g_test_add_func ("/seqex/session/deadline", test_deadline);
   g_test_add_func ("/seqex/session/credit-without-room", test_credit_without_room);
   g_test_add_func ("/seqex/session/loss", test_loss);
