@@ -111,9 +111,11 @@ sqx_conn_stream_set_priority (sqx_conn   *conn,
 {
   if (priority >= SQX_PRIORITIES)
     return SQX_ERR_INVALID;
-  if (stream->session != NULL)
-    sqx_outgoing_change_priority (stream->session, &stream->channel, (uint8_t) priority);
-  sqx_conn_touch (conn);
+  if (stream->session != NULL && stream->channel.priority != priority)
+    {
+      sqx_outgoing_change_priority (stream->session, &stream->channel, (uint8_t) priority);
+      sqx_conn_touch (conn);
+    }
   return SQX_OK;
 }
 

@@ -171,6 +171,17 @@ sqx_conn_set_idle_timeout (sqx_conn *conn,
   sqx_conn_update_timers (conn, now);
 }
 
+void
+sqx_conn_set_max_send_rate (sqx_conn *conn,
+                            uint64_t  now,
+                            uint64_t  rate)
+{
+  conn->config.max_send_rate = conn->link.max_rate = rate;
+  /* What waits by the old rate may wait far too long. */
+  sqx_pacer_init (&conn->link.pacer);
+  sqx_conn_update_timers (conn, now);
+}
+
 sqx_result
 sqx_conn_set_max_message_size (sqx_conn *conn,
                                uint64_t  size)

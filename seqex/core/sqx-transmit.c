@@ -271,14 +271,15 @@ only_asks (const sqx_recovery *recovery)
 
 static void
 pack_eliciting (sqx_conn   *conn,
-                sqx_packet *packet)
+                sqx_packet *packet,
+                bool        asks)
 {
   if (conn->link.ready_due && sqx_write_ready (&packet->writer))
     {
       sqx_packet_note (packet, &(sqx_record) { .kind = SQX_RECORD_READY });
       conn->link.ready_due = false;
     }
-  if (sqx_secure_talks (conn) && !only_asks (&conn->link.recovery))
+  if (sqx_secure_talks (conn) && !asks)
     {
       conn->statistics.datagrams_sent += sqx_datagrams_pack (&conn->datagrams, &conn->config,
                                                              packet);
@@ -302,11 +303,14 @@ transmit_packet (sqx_conn *conn,
 {
   sqx_link *link = &conn->link;
   sqx_packet packet;
-  bool may_send;
+  bool may_send, asks = only_asks (&link->recovery);
 
   drop_too_large (conn, capacity);
   capacity = packet_size (link, capacity);
   may_send = eliciting_due (conn, now, capacity) && sqx_link_may_send_now (link, now);
+  /* However slowly everything else goes, the peer is asked in time. */
+  if (!may_send && link->ping_due && sqx_link_may_send (link))
+    may_send = asks = true;
 
   if (!may_send && !sqx_acks_due (&link->acks, now))
     return 0;
@@ -333,7 +337,7 @@ transmit_packet (sqx_conn *conn,
     }
   sqx_link_pack_ack (link, now, &packet);
   if (may_send)
-    pack_eliciting (conn, &packet);
+    pack_eliciting (conn, &packet, asks);
   if (packet.count == 0 && !packet.eliciting)
     return 0;
   conn->statistics.acks_only += !packet.eliciting;

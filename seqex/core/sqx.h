@@ -335,6 +335,8 @@ void       sqx_conn_set_accepts_messages (sqx_conn *conn, uint64_t now, bool acc
 void       sqx_conn_set_queue_limit (sqx_conn *conn, uint64_t bytes);
 void       sqx_conn_set_keepalive   (sqx_conn *conn, uint64_t now, uint64_t interval, bool always);
 void       sqx_conn_set_idle_timeout (sqx_conn *conn, uint64_t now, uint64_t timeout);
+/* As config.max_send_rate, from the next packet on. */
+void       sqx_conn_set_max_send_rate (sqx_conn *conn, uint64_t now, uint64_t rate);
 /* Before the first packet only, later INVALID. */
 sqx_result sqx_conn_set_max_message_size (sqx_conn *conn, uint64_t size);
 

@@ -65,6 +65,24 @@ check_waiting (const sqx_session *session,
   return NULL;
 }
 
+/* What is sent for the first time of a stream is one chunk at a time. */
+static const char *
+check_sending (const sqx_session *session,
+               unsigned           priority)
+{
+  const sqx_node *list = &session->sending[priority];
+
+  for (const sqx_node *node = list->next; node != list; node = node->next)
+    {
+      const sqx_outgoing *message = SQX_CONTAINER (node, sqx_outgoing, node);
+
+      CHECK (message->channel->priority == priority);
+      CHECK (!sqx_channel_is_stream (message->channel) || message->lost.count > 0 ||
+             message == sqx_channel_stream (message->channel)->active);
+    }
+  return NULL;
+}
+
 static const char *
 check_begun (const sqx_session *session,
              const sqx_channel *channel,
@@ -270,6 +288,8 @@ session_check (const sqx_session *session)
   for (unsigned priority = 0; priority < SQX_PRIORITIES && wrong == NULL; priority++)
     for (unsigned kind = 0; kind < 2 && wrong == NULL; kind++)
       wrong = check_waiting (session, priority, kind, &sum);
+  for (unsigned priority = 0; priority < SQX_PRIORITIES && wrong == NULL; priority++)
+    wrong = check_sending (session, priority);
   while (wrong == NULL && (channel = sqx_session_next_channel (session, &at)) != NULL)
     wrong = check_channel (session, channel, &sum);
   if (wrong != NULL)

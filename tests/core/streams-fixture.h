@@ -4,25 +4,10 @@
  */
 #pragma once
 
-#include <stdlib.h>
-
 #include "pair.h"
 #include "session-check.h"
 #include "sqx-conn-private.h"
-
-/* Long, and of no length that others have. */
-#define PATTERN_PERIOD 65521u
-
-static inline const guint8 *
-pattern (guint64 offset)
-{
-  static guint8 bytes[PATTERN_PERIOD + SQX_CHUNK_MAX];
-
-  if (bytes[0] == 0)
-    for (guint i = 0; i < sizeof bytes; i++)
-      bytes[i] = (guint8) (1 + (i % PATTERN_PERIOD * 2654435761u >> 13) % 255);
-  return bytes + offset % PATTERN_PERIOD;
-}
+#include "streams-pattern.h"
 
 static inline sqx_conn *
 conn_of (Pair *pair, guint side)
@@ -68,32 +53,14 @@ write_bytes (Pair *pair, guint side, sqx_stream *stream, const void *data, gsize
 static inline void
 write_pattern (Pair *pair, guint side, sqx_stream *stream, guint64 *offset, guint64 most)
 {
-  while (*offset < most)
-    {
-      guint64 size = MIN (status_of (pair, side, stream).room, most - *offset);
-
-      /* Being refused is what asks to be told. */
-      if (write_bytes (pair, side, stream, pattern (*offset), MAX (size, 1)) != SQX_OK)
-        return;
-      *offset += size;
-    }
+  pattern_write (conn_of (pair, side), pair->now, stream, offset, most);
 }
 
 /* Everything that is there; it must be the pattern from *@offset on. TRUE: the end. */
 static inline gboolean
 read_pattern (Pair *pair, guint side, sqx_stream *stream, guint64 *offset)
 {
-  sqx_message message;
-
-  while (sqx_conn_stream_read (conn_of (pair, side), pair->now, stream, &message))
-    {
-      if (message.size == 0)
-        return TRUE;
-      g_assert_cmpint (memcmp (message.data, pattern (*offset), message.size), ==, 0);
-      *offset += message.size;
-      free (message.data);
-    }
-  return FALSE;
+  return pattern_read (conn_of (pair, side), pair->now, stream, offset);
 }
 
 static inline char *

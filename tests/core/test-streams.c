@@ -268,6 +268,166 @@ test_beside (void)
   pair_free (pair);
 }
 
+/* Whose frames are in the packets that A sent, in their order: the fields of their channels. */
+static GArray *
+fields_sent (Pair *pair)
+{
+  GArray *fields = g_array_new (FALSE, FALSE, sizeof (guint64));
+  g_autoptr (GArray) frames = g_array_new (FALSE, FALSE, sizeof (sqx_frame));
+
+  for (guint i = 0; i < pair->recorded->len; i++)
+    {
+      const PairPacket *packet = g_ptr_array_index (pair->recorded, i);
+      sqx_plain_header header;
+
+      g_array_set_size (frames, 0);
+      if (packet->from != PAIR_A)
+        continue;
+      g_assert_true (pair_decode (packet->data, packet->size, &header, frames));
+      for (guint j = 0; j < frames->len; j++)
+        {
+          const sqx_frame *frame = &g_array_index (frames, sqx_frame, j);
+
+          if (frame->type >= SQX_FRAME_MESSAGE && frame->type < SQX_FRAME_DATAGRAM)
+            g_array_append_val (fields, frame->message.channel);
+        }
+    }
+  return fields;
+}
+
+/* Thousands of small chunks of one stream take their turns with all else one by one. */
+static void
+test_small_chunks (void)
+{
+  enum { CHUNKS = 5000 };
+  Pair *pair = connected ();
+  sqx_stream *a = open_stream (pair, PAIR_A), *other = open_stream (pair, PAIR_A);
+  g_autoptr (GArray) fields = NULL;
+  guint64 got = 0, last[2] = { 0 };
+  guint tag;
+
+  pair_drive (pair);
+  pair->side[PAIR_B].handler = pair_echo;
+  pair->record = TRUE;
+  for (guint64 i = 0; i < CHUNKS; i++)
+    g_assert_cmpint (write_bytes (pair, PAIR_A, a, pattern (i), 1), ==, SQX_OK);
+  g_assert_cmpint (write_bytes (pair, PAIR_A, other, "other", 5), ==, SQX_OK);
+  tag = pair_send (pair, PAIR_A, "ping", 0);
+  g_assert_cmpstr (session_check (&conn_of (pair, PAIR_A)->session), ==, NULL);
+  pair_drive_for (pair, 5 * SQX_SECOND);
+  pair_assert_replied (pair, PAIR_A, tag, "ping");
+  fields = fields_sent (pair);
+  g_assert_cmpuint (fields->len, >=, CHUNKS);
+  for (guint i = 0; i < fields->len; i++)
+    {
+      guint64 field = g_array_index (fields, guint64, i);
+
+      if (field == 0 || field == 2 * sqx_stream_id (other) + 1)
+        last[field != 0] = i;
+    }
+  g_assert_cmpuint (last[0], <=, 3);
+  g_assert_cmpuint (last[1], <=, 3);
+
+  g_assert_false (read_pattern (pair, PAIR_B, accepted (pair, PAIR_B, 0), &got));
+  g_assert_cmpuint (got, ==, CHUNKS);
+  assert_reads (pair, PAIR_B, accepted (pair, PAIR_B, 1), "other");
+  for (guint i = 0; i < 2; i++)
+    {
+      release (pair, PAIR_A, i == 0 ? a : other);
+      release (pair, PAIR_B, accepted (pair, PAIR_B, i));
+    }
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+/* Nothing of a stream goes out as long as something more urgent could; a change concerns what waits
+ * already. */
+static void
+test_priority (void)
+{
+  Pair *pair = connected ();
+  sqx_stream *a = open_stream (pair, PAIR_A), *b = open_stream (pair, PAIR_A);
+  g_autoptr (GArray) fields = NULL;
+  guint64 written[2] = { 0 }, got[2] = { 0 };
+  guint turns = 0;
+
+  g_assert_cmpint (sqx_conn_stream_set_priority (conn_of (pair, PAIR_A), a, SQX_PRIORITIES), ==,
+                   SQX_ERR_INVALID);
+  pair_drive (pair);
+  pair->record = TRUE;
+  write_pattern (pair, PAIR_A, a, &written[0], 300000);
+  write_pattern (pair, PAIR_A, b, &written[1], 300000);
+  g_assert_cmpint (sqx_conn_stream_set_priority (conn_of (pair, PAIR_A), a, 7), ==, SQX_OK);
+  g_assert_cmpint (sqx_conn_stream_set_priority (conn_of (pair, PAIR_A), b, 0), ==, SQX_OK);
+  pair_send (pair, PAIR_A, "between", SQX_MESSAGE_FINAL);
+  g_assert_cmpstr (session_check (&conn_of (pair, PAIR_A)->session), ==, NULL);
+  pair_drive_for (pair, 5 * SQX_SECOND);
+  fields = fields_sent (pair);
+  /* b, the message, a, each as a whole. */
+  for (guint i = 1; i < fields->len; i++)
+    turns += g_array_index (fields, guint64, i) != g_array_index (fields, guint64, i - 1);
+  g_assert_cmpuint (turns, ==, 2);
+  g_assert_cmpuint (g_array_index (fields, guint64, 0), ==, 2 * sqx_stream_id (b) + 1);
+
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_false (read_pattern (pair, PAIR_B, accepted (pair, PAIR_B, i), &got[i]));
+      g_assert_cmpuint (got[i], ==, 300000);
+      release (pair, PAIR_A, i == 0 ? a : b);
+      release (pair, PAIR_B, accepted (pair, PAIR_B, i));
+    }
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+/* One that had no room only because of what the others cost is told when one of those is read. */
+static void
+test_starved (void)
+{
+  enum { STREAMS = SQX_STREAM_SHARES + 1 };
+  Pair *pair;
+  sqx_config config;
+  sqx_stream *a[STREAMS];
+  guint64 written[STREAMS] = { 0 }, got = 0, before;
+  guint told = 0, n;
+
+  pair_config (&config, PAIR_B);
+  config.stream_window = SQX_STREAM_WINDOW_MIN;
+  pair = pair_new (NULL, &config);
+  take_streams (pair);
+  pair_connect (pair);
+  for (guint i = 0; i < STREAMS; i++)
+    {
+      a[i] = open_stream (pair, PAIR_A);
+      pair_drive (pair);
+      write_pattern (pair, PAIR_A, a[i], &written[i], 1 << 30);
+      pair_drive (pair);
+    }
+  before = written[STREAMS - 1];
+  g_assert_cmpuint (before, <, SQX_STREAM_WINDOW_MIN / 2);
+  n = pair_n_events (pair, PAIR_A, SQX_EVENT_STREAM);
+  g_assert_false (read_pattern (pair, PAIR_B, accepted (pair, PAIR_B, 0), &got));
+  pair_drive (pair);
+  for (guint i = n; i < pair_n_events (pair, PAIR_A, SQX_EVENT_STREAM); i++)
+    told += pair_event (pair, PAIR_A, SQX_EVENT_STREAM, i)->event.stream == a[STREAMS - 1];
+  g_assert_cmpuint (told, >=, 1);
+  write_pattern (pair, PAIR_A, a[STREAMS - 1], &written[STREAMS - 1], 1 << 30);
+  g_assert_cmpuint (written[STREAMS - 1], >=, before + SQX_CHUNK_MAX);
+  for (guint i = 0; i < STREAMS; i++)
+    {
+      release (pair, PAIR_A, a[i]);
+      release (pair, PAIR_B, accepted (pair, PAIR_B, i));
+    }
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
 /* Who reads no more says so; what was on its way comes to its end. */
 static void
 test_reader_closes (void)
@@ -467,6 +627,9 @@ main (int argc, char *argv[])
   g_test_add_func ("/seqex/streams/lossy", test_lossy);
   g_test_add_func ("/seqex/streams/unread", test_unread);
   g_test_add_func ("/seqex/streams/beside", test_beside);
+  g_test_add_func ("/seqex/streams/small-chunks", test_small_chunks);
+  g_test_add_func ("/seqex/streams/priority", test_priority);
+  g_test_add_func ("/seqex/streams/starved", test_starved);
   g_test_add_func ("/seqex/streams/reader-closes", test_reader_closes);
   g_test_add_func ("/seqex/streams/abort", test_abort);
   g_test_add_func ("/seqex/streams/limit", test_limit);
