@@ -7,6 +7,7 @@
 
 #include "seqex-connection-private.h"
 
+#include "core/sqx-cc.h"
 #include "seqex-endpoint-private.h"
 #include "seqex-error-private.h"
 #include "seqex-lookup-private.h"
@@ -34,6 +35,30 @@ seqex_connection_init_config (sqx_config *config)
   config->random = seqex_random_fill;
   config->payload_ref = ref_payload;
   config->payload_unref = unref_payload;
+  config->controller = &sqx_bbr;
+}
+
+static const sqx_cc_ops *const controllers[] = {
+  [SEQEX_CONGESTION_CONTROL_BBR] = &sqx_bbr,
+  [SEQEX_CONGESTION_CONTROL_CUBIC] = &sqx_cubic,
+  [SEQEX_CONGESTION_CONTROL_NEWRENO] = &sqx_newreno,
+};
+
+void
+seqex_connection_set_controller (sqx_config             *config,
+                                 SeqexCongestionControl  control)
+{
+  config->controller = controllers[control];
+}
+
+SeqexCongestionControl
+seqex_connection_get_controller (const sqx_config *config)
+{
+  SeqexCongestionControl control = 0;
+
+  while (controllers[control] != config->controller)
+    control++;
+  return control;
 }
 
 /* Why no connection can be made of what was given, or NULL. */

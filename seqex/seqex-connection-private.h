@@ -49,6 +49,10 @@ void           seqex_connection_notify         (SeqexConnection *self,
 /* seqex-connection-path.c */
 
 void           seqex_connection_init_config    (sqx_config      *config);
+void           seqex_connection_set_controller (sqx_config      *config,
+                                                SeqexCongestionControl control);
+SeqexCongestionControl
+               seqex_connection_get_controller (const sqx_config *config);
 /* Gives the connection its driver and its part of the core. */
 void           seqex_connection_set_up         (SeqexConnection *self);
 /* What was opened; NULL: the peer came by itself. */

@@ -30,6 +30,8 @@ typedef enum
   PROP_MAX_MESSAGE_SIZE,
   PROP_MAX_DATAGRAM_SIZE,
   PROP_MAX_STREAMS,
+  PROP_MAX_SEND_RATE,
+  PROP_CONGESTION_CONTROL,
   PROP_MAX_QUEUED_BYTES,
   PROP_QUEUED_BYTES,
   PROP_WRITABLE,
@@ -100,6 +102,12 @@ seqex_connection_get_property (GObject    *object,
     case PROP_MAX_STREAMS:
       g_value_set_uint (value, self->config.max_streams);
       break;
+    case PROP_MAX_SEND_RATE:
+      g_value_set_uint64 (value, self->config.max_send_rate);
+      break;
+    case PROP_CONGESTION_CONTROL:
+      g_value_set_enum (value, seqex_connection_get_controller (&self->config));
+      break;
     case PROP_MAX_QUEUED_BYTES:
       g_value_set_uint64 (value, self->config.queue_limit);
       break;
@@ -149,6 +157,9 @@ seqex_connection_set_property (GObject      *object,
     case PROP_MAX_STREAMS:
       self->config.max_streams = g_value_get_uint (value);
       break;
+    case PROP_CONGESTION_CONTROL:
+      seqex_connection_set_controller (&self->config, g_value_get_enum (value));
+      break;
     case PROP_MAX_DATAGRAM_SIZE:
       self->config.max_datagram_size = g_value_get_uint (value);
       break;
@@ -172,6 +183,9 @@ seqex_connection_set_property (GObject      *object,
       break;
     case PROP_MAX_MESSAGE_SIZE:
       seqex_connection_set_max_message_size (self, g_value_get_uint64 (value));
+      break;
+    case PROP_MAX_SEND_RATE:
+      seqex_connection_set_max_send_rate (self, g_value_get_uint64 (value));
       break;
     case PROP_MAX_QUEUED_BYTES:
       seqex_connection_set_max_queued_bytes (self, g_value_get_uint64 (value));
@@ -255,11 +269,21 @@ install_fixed_properties (void)
    * How many streams the peer may have open at once: see [signal@Seqex.Connection::stream]. With 0 it
    * can open none.
    *
-   * That of a connection of an endpoint is 128.
+   * That of a connection of an endpoint is [property@Seqex.Endpoint:max-streams].
    */
   properties[PROP_MAX_STREAMS] = g_param_spec_uint ("max-streams", NULL, NULL, 0, SQX_STREAMS_MAX,
-    SQX_STREAMS_DEFAULT,
-    G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+    SQX_STREAMS_DEFAULT, construct);
+
+  /**
+   * SeqexConnection:congestion-control: (getter get_congestion_control)
+   *
+   * How the connection finds out how fast it may send. It concerns this side alone.
+   *
+   * That of a connection of an endpoint is [property@Seqex.Endpoint:congestion-control].
+   */
+  properties[PROP_CONGESTION_CONTROL] =
+    g_param_spec_enum ("congestion-control", NULL, NULL, SEQEX_TYPE_CONGESTION_CONTROL,
+                       SEQEX_CONGESTION_CONTROL_BBR, construct);
 
   /**
    * SeqexConnection:max-datagram-size: (getter get_max_datagram_size)
@@ -371,6 +395,20 @@ install_settings (void)
    */
   properties[PROP_MAX_QUEUED_BYTES] =
     g_param_spec_uint64 ("max-queued-bytes", NULL, NULL, 0, G_MAXUINT64, SQX_QUEUE_DEFAULT, flags);
+
+  /**
+   * SeqexConnection:max-send-rate: (getter get_max_send_rate) (setter set_max_send_rate)
+   *
+   * How many bytes a second this side sends at most, over some milliseconds and without the headers
+   * of UDP and IP; 0 for as many as the path carries.
+   *
+   * A change holds from the next datagram on, for what waits already, too. Questions whether the
+   * peer is still there, and acknowledgements, are not held up. At a few kilobytes a second it takes
+   * seconds from one datagram to the next, so that [property@Seqex.Connection:idle-timeout] should
+   * not be short.
+   */
+  properties[PROP_MAX_SEND_RATE] = g_param_spec_uint64 ("max-send-rate", NULL, NULL, 0, G_MAXUINT64,
+                                                        0, flags);
 }
 
 static void
@@ -545,283 +583,4 @@ seqex_connection_get_max_streams (SeqexConnection *self)
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
 
   return self->config.max_streams;
-}
-
-/**
- * seqex_connection_get_accepts_messages: (get-property accepts-messages)
- * @self: a connection
- *
- * Gets whether the peer may start exchanges.
- *
- * Returns: whether it may
- */
-gboolean
-seqex_connection_get_accepts_messages (SeqexConnection *self)
-{
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), FALSE);
-
-  return self->config.accepts_messages;
-}
-
-/**
- * seqex_connection_set_accepts_messages: (set-property accepts-messages)
- * @self: a connection
- * @accepts: whether the peer may start exchanges
- *
- * Sets whether the peer may start exchanges.
- */
-void
-seqex_connection_set_accepts_messages (SeqexConnection *self,
-                                       gboolean         accepts)
-{
-  SeqexDialogue *dialogue;
-
-  g_return_if_fail (SEQEX_IS_CONNECTION (self));
-
-  dialogue = &self->dialogue;
-  accepts = accepts != FALSE;
-  if (self->config.accepts_messages == accepts
-      || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
-    return;
-
-  self->config.accepts_messages = accepts;
-  if (dialogue->core != NULL)
-    {
-      sqx_conn_set_accepts_messages (dialogue->core, seqex_driver_now (), accepts);
-      seqex_dialogue_mark_ready (dialogue);
-    }
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ACCEPTS_MESSAGES]);
-}
-
-/**
- * seqex_connection_get_timeout: (get-property timeout)
- * @self: a connection
- *
- * Gets how long a message that is sent waits for its outcome.
- *
- * Returns: the time-out in milliseconds, 0 for none
- */
-guint
-seqex_connection_get_timeout (SeqexConnection *self)
-{
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
-
-  return self->port.timeout;
-}
-
-/**
- * seqex_connection_set_timeout: (set-property timeout)
- * @self: a connection
- * @timeout: the time-out in milliseconds, 0 for none
- *
- * Sets how long a message that is sent from now on waits for its outcome.
- */
-void
-seqex_connection_set_timeout (SeqexConnection *self,
-                              guint            timeout)
-{
-  g_return_if_fail (SEQEX_IS_CONNECTION (self));
-
-  if (self->port.timeout == timeout)
-    return;
-
-  self->port.timeout = timeout;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_TIMEOUT]);
-}
-
-static guint
-to_milliseconds (guint64 time)
-{
-  return time == SQX_TIME_NEVER ? 0 : (guint) (time / SQX_MILLISECOND);
-}
-
-static guint64
-from_milliseconds (guint time)
-{
-  return time == 0 ? SQX_TIME_NEVER : time * SQX_MILLISECOND;
-}
-
-/**
- * seqex_connection_get_keepalive_interval: (get-property keepalive-interval)
- * @self: a connection
- *
- * Gets after how much silence the peer is asked whether it is still there.
- *
- * Returns: the time in milliseconds, 0 for never
- */
-guint
-seqex_connection_get_keepalive_interval (SeqexConnection *self)
-{
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
-
-  return to_milliseconds (self->config.keepalive_interval);
-}
-
-/**
- * seqex_connection_set_keepalive_interval: (set-property keepalive-interval)
- * @self: a connection
- * @interval: the time in milliseconds, 0 for never
- *
- * Sets after how much silence the peer is asked whether it is still there.
- */
-void
-seqex_connection_set_keepalive_interval (SeqexConnection *self,
-                                         guint            interval)
-{
-  SeqexDialogue *dialogue;
-
-  g_return_if_fail (SEQEX_IS_CONNECTION (self));
-
-  dialogue = &self->dialogue;
-  if (self->config.keepalive_interval == from_milliseconds (interval)
-      || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
-    return;
-
-  self->config.keepalive_interval = from_milliseconds (interval);
-  if (dialogue->core != NULL)
-    {
-      sqx_conn_set_keepalive (dialogue->core, seqex_driver_now (), self->config.keepalive_interval,
-                              self->config.keepalive_always);
-      seqex_dialogue_mark_ready (dialogue);
-    }
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_KEEPALIVE_INTERVAL]);
-}
-
-/**
- * seqex_connection_get_idle_timeout: (get-property idle-timeout)
- * @self: a connection
- *
- * Gets after how much silence the peer is given up.
- *
- * Returns: the time in milliseconds, 0 for never
- */
-guint
-seqex_connection_get_idle_timeout (SeqexConnection *self)
-{
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
-
-  return to_milliseconds (self->config.idle_timeout);
-}
-
-/**
- * seqex_connection_set_idle_timeout: (set-property idle-timeout)
- * @self: a connection
- * @timeout: the time in milliseconds, 0 for never; less than 10 is taken for 10
- *
- * Sets after how much silence the peer is given up.
- */
-void
-seqex_connection_set_idle_timeout (SeqexConnection *self,
-                                   guint            timeout)
-{
-  SeqexDialogue *dialogue;
-  guint64 time;
-
-  g_return_if_fail (SEQEX_IS_CONNECTION (self));
-
-  dialogue = &self->dialogue;
-  time = MAX (from_milliseconds (timeout), SQX_IDLE_MIN);
-  if (self->config.idle_timeout == time || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
-    return;
-
-  self->config.idle_timeout = time;
-  if (dialogue->core != NULL)
-    {
-      sqx_conn_set_idle_timeout (dialogue->core, seqex_driver_now (), time);
-      seqex_dialogue_mark_ready (dialogue);
-    }
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_IDLE_TIMEOUT]);
-}
-
-/**
- * seqex_connection_get_max_message_size: (get-property max-message-size)
- * @self: a connection
- *
- * Gets the size of the largest message that the peer may send.
- *
- * Returns: the size in bytes
- */
-guint64
-seqex_connection_get_max_message_size (SeqexConnection *self)
-{
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
-
-  return self->config.max_message_size;
-}
-
-/**
- * seqex_connection_set_max_message_size: (set-property max-message-size)
- * @self: a connection
- * @size: the size in bytes, from 16 KiB to 256 MiB
- *
- * Sets the size of the largest message that the peer may send.
- *
- * The peer learns it with the first datagram; to set it later is a programming error.
- */
-void
-seqex_connection_set_max_message_size (SeqexConnection *self,
-                                       guint64          size)
-{
-  SeqexDialogue *dialogue;
-
-  g_return_if_fail (SEQEX_IS_CONNECTION (self));
-  g_return_if_fail (size >= SQX_MESSAGE_MAX_MIN && size <= SQX_MESSAGE_MAX_MAX);
-
-  dialogue = &self->dialogue;
-  if (self->config.max_message_size == size
-      || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
-    return;
-
-  if (dialogue->core != NULL && sqx_conn_set_max_message_size (dialogue->core, size) != SQX_OK)
-    {
-      g_critical ("%s() was called after the first datagram. Set the size right after the "
-                  "connection was made.", G_STRFUNC);
-      return;
-    }
-  self->config.max_message_size = size;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_MAX_MESSAGE_SIZE]);
-}
-
-/**
- * seqex_connection_get_max_queued_bytes: (get-property max-queued-bytes)
- * @self: a connection
- *
- * Gets how many bytes may wait to be sent.
- *
- * Returns: the number of bytes, with 64 for each message on top of its payload
- */
-guint64
-seqex_connection_get_max_queued_bytes (SeqexConnection *self)
-{
-  g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
-
-  return self->config.queue_limit;
-}
-
-/**
- * seqex_connection_set_max_queued_bytes: (set-property max-queued-bytes)
- * @self: a connection
- * @bytes: the number of bytes, with 64 for each message on top of its payload
- *
- * Sets how many bytes may wait to be sent.
- */
-void
-seqex_connection_set_max_queued_bytes (SeqexConnection *self,
-                                       guint64          bytes)
-{
-  SeqexDialogue *dialogue;
-
-  g_return_if_fail (SEQEX_IS_CONNECTION (self));
-
-  dialogue = &self->dialogue;
-  if (self->config.queue_limit == bytes || !seqex_dialogue_check_thread (dialogue, G_STRFUNC))
-    return;
-
-  self->config.queue_limit = bytes;
-  if (dialogue->core != NULL)
-    {
-      sqx_conn_set_queue_limit (dialogue->core, bytes);
-      seqex_dialogue_mark_ready (dialogue);
-    }
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_MAX_QUEUED_BYTES]);
 }

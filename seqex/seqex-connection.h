@@ -51,6 +51,8 @@ guint                 seqex_connection_get_max_datagram_size  (SeqexConnection  
 SEQEX_AVAILABLE_IN_ALL
 guint                 seqex_connection_get_max_streams        (SeqexConnection      *self);
 SEQEX_AVAILABLE_IN_ALL
+SeqexCongestionControl seqex_connection_get_congestion_control (SeqexConnection     *self);
+SEQEX_AVAILABLE_IN_ALL
 guint64               seqex_connection_get_queued_bytes       (SeqexConnection      *self);
 SEQEX_AVAILABLE_IN_ALL
 gboolean              seqex_connection_get_writable           (SeqexConnection      *self);
@@ -99,6 +101,11 @@ guint64               seqex_connection_get_max_queued_bytes   (SeqexConnection  
 SEQEX_AVAILABLE_IN_ALL
 void                  seqex_connection_set_max_queued_bytes   (SeqexConnection      *self,
                                                                guint64               bytes);
+SEQEX_AVAILABLE_IN_ALL
+guint64               seqex_connection_get_max_send_rate      (SeqexConnection      *self);
+SEQEX_AVAILABLE_IN_ALL
+void                  seqex_connection_set_max_send_rate      (SeqexConnection      *self,
+                                                               guint64               rate);
 
 SEQEX_AVAILABLE_IN_ALL G_GNUC_WARN_UNUSED_RESULT
 SeqexChannel         *seqex_connection_open_channel           (SeqexConnection      *self,

@@ -6,6 +6,7 @@
 
 #include "seqex-endpoint-private.h"
 
+#include "seqex-connection-private.h"
 #include "seqex-crypto-private.h"
 #include "seqex-enum-types.h"
 #include "seqex-shared-secret-private.h"
@@ -22,6 +23,9 @@ typedef enum
   PROP_MAX_HALF_OPEN,
   PROP_MAX_HALF_OPEN_PER_ADDRESS,
   PROP_MAX_MESSAGE_SIZE,
+  PROP_MAX_STREAMS,
+  PROP_MAX_SEND_RATE,
+  PROP_CONGESTION_CONTROL,
   PROP_ITEM_TYPE,
   PROP_N_ITEMS,
 } SeqexEndpointProperty;
@@ -67,6 +71,15 @@ seqex_endpoint_get_property (GObject    *object,
       break;
     case PROP_MAX_MESSAGE_SIZE:
       g_value_set_uint64 (value, self->config.max_message_size);
+      break;
+    case PROP_MAX_STREAMS:
+      g_value_set_uint (value, self->config.max_streams);
+      break;
+    case PROP_MAX_SEND_RATE:
+      g_value_set_uint64 (value, self->config.max_send_rate);
+      break;
+    case PROP_CONGESTION_CONTROL:
+      g_value_set_enum (value, seqex_connection_get_controller (&self->config));
       break;
     case PROP_ITEM_TYPE:
       g_value_set_gtype (value, SEQEX_TYPE_CONNECTION);
@@ -127,6 +140,15 @@ seqex_endpoint_set_property (GObject      *object,
       break;
     case PROP_MAX_MESSAGE_SIZE:
       self->config.max_message_size = g_value_get_uint64 (value);
+      break;
+    case PROP_MAX_STREAMS:
+      self->config.max_streams = g_value_get_uint (value);
+      break;
+    case PROP_MAX_SEND_RATE:
+      self->config.max_send_rate = g_value_get_uint64 (value);
+      break;
+    case PROP_CONGESTION_CONTROL:
+      seqex_connection_set_controller (&self->config, g_value_get_enum (value));
       break;
     case PROP_LOCAL_ADDRESS:
     case PROP_ITEM_TYPE:
@@ -198,6 +220,34 @@ install_fixed_properties (void)
   properties[PROP_MAX_MESSAGE_SIZE] =
     g_param_spec_uint64 ("max-message-size", NULL, NULL, SQX_MESSAGE_MAX_MIN, SQX_MESSAGE_MAX_MAX,
                          SQX_MESSAGE_MAX_DEFAULT, construct);
+
+  /**
+   * SeqexEndpoint:max-streams: (getter get_max_streams)
+   *
+   * How many streams a peer may have open at once on its connection. See
+   * [property@Seqex.Connection:max-streams].
+   */
+  properties[PROP_MAX_STREAMS] =
+    g_param_spec_uint ("max-streams", NULL, NULL, 0, SQX_STREAMS_MAX, SQX_STREAMS_DEFAULT,
+                       construct);
+
+  /**
+   * SeqexEndpoint:max-send-rate: (getter get_max_send_rate)
+   *
+   * What [property@Seqex.Connection:max-send-rate] of each connection is at first, in bytes a
+   * second; 0 for no limit. All together may send faster.
+   */
+  properties[PROP_MAX_SEND_RATE] =
+    g_param_spec_uint64 ("max-send-rate", NULL, NULL, 0, G_MAXUINT64, 0, construct);
+
+  /**
+   * SeqexEndpoint:congestion-control: (getter get_congestion_control)
+   *
+   * How the connections find out how fast they may send.
+   */
+  properties[PROP_CONGESTION_CONTROL] =
+    g_param_spec_enum ("congestion-control", NULL, NULL, SEQEX_TYPE_CONGESTION_CONTROL,
+                       SEQEX_CONGESTION_CONTROL_BBR, construct);
 }
 
 static void
@@ -533,4 +583,52 @@ seqex_endpoint_get_max_message_size (SeqexEndpoint *self)
   g_return_val_if_fail (SEQEX_IS_ENDPOINT (self), 0);
 
   return self->config.max_message_size;
+}
+
+/**
+ * seqex_endpoint_get_max_streams: (get-property max-streams)
+ * @self: an endpoint
+ *
+ * Gets how many streams a peer may have open at once on its connection.
+ *
+ * Returns: the number
+ */
+guint
+seqex_endpoint_get_max_streams (SeqexEndpoint *self)
+{
+  g_return_val_if_fail (SEQEX_IS_ENDPOINT (self), 0);
+
+  return self->config.max_streams;
+}
+
+/**
+ * seqex_endpoint_get_max_send_rate: (get-property max-send-rate)
+ * @self: an endpoint
+ *
+ * Gets how fast each connection sends at most, at first.
+ *
+ * Returns: the rate in bytes a second, 0 for no limit
+ */
+guint64
+seqex_endpoint_get_max_send_rate (SeqexEndpoint *self)
+{
+  g_return_val_if_fail (SEQEX_IS_ENDPOINT (self), 0);
+
+  return self->config.max_send_rate;
+}
+
+/**
+ * seqex_endpoint_get_congestion_control: (get-property congestion-control)
+ * @self: an endpoint
+ *
+ * Gets how the connections find out how fast they may send.
+ *
+ * Returns: the way
+ */
+SeqexCongestionControl
+seqex_endpoint_get_congestion_control (SeqexEndpoint *self)
+{
+  g_return_val_if_fail (SEQEX_IS_ENDPOINT (self), SEQEX_CONGESTION_CONTROL_BBR);
+
+  return seqex_connection_get_controller (&self->config);
 }

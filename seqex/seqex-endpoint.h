@@ -48,6 +48,12 @@ SEQEX_AVAILABLE_IN_ALL
 guint             seqex_endpoint_get_max_half_open_per_address (SeqexEndpoint        *self);
 SEQEX_AVAILABLE_IN_ALL
 guint64           seqex_endpoint_get_max_message_size          (SeqexEndpoint        *self);
+SEQEX_AVAILABLE_IN_ALL
+guint             seqex_endpoint_get_max_streams               (SeqexEndpoint        *self);
+SEQEX_AVAILABLE_IN_ALL
+guint64           seqex_endpoint_get_max_send_rate             (SeqexEndpoint        *self);
+SEQEX_AVAILABLE_IN_ALL
+SeqexCongestionControl seqex_endpoint_get_congestion_control   (SeqexEndpoint        *self);
 
 SEQEX_AVAILABLE_IN_ALL
 gboolean          seqex_endpoint_bind                          (SeqexEndpoint        *self,

@@ -34,6 +34,24 @@ typedef enum
 } SeqexConnectionState;
 
 /**
+ * SeqexCongestionControl:
+ * @SEQEX_CONGESTION_CONTROL_BBR: by measuring how much the path carries, and how long that takes
+ *   (BBR, draft-ietf-ccwg-bbr). Loss that is not caused by too much traffic, as on radio links,
+ *   costs little.
+ * @SEQEX_CONGESTION_CONTROL_CUBIC: more and more, until something is lost (CUBIC, RFC 9438, with
+ *   HyStart++, RFC 9406), as most of TCP does.
+ * @SEQEX_CONGESTION_CONTROL_NEWRENO: the same, more slowly (RFC 9002, section 7).
+ *
+ * How a [class@Seqex.Connection] finds out how fast it may send.
+ */
+typedef enum
+{
+  SEQEX_CONGESTION_CONTROL_BBR,
+  SEQEX_CONGESTION_CONTROL_CUBIC,
+  SEQEX_CONGESTION_CONTROL_NEWRENO,
+} SeqexCongestionControl;
+
+/**
  * SeqexTrustPolicy:
  * @SEQEX_TRUST_POLICY_STRICT: nobody: somebody must say yes, be it by an expected key, by the trust
  *   store, or by an answer to [signal@Seqex.Endpoint::authorize].

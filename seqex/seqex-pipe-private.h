@@ -54,6 +54,10 @@ void         seqex_pipe_close        (SeqexPipe          *self,
                                       SeqexPipeCondition  way);
 gboolean     seqex_pipe_is           (SeqexPipe          *self,
                                       SeqexPipeCondition  condition);
+guint        seqex_pipe_get_priority (SeqexPipe          *self);
+/* FALSE: it is that already. */
+gboolean     seqex_pipe_set_priority (SeqexPipe          *self,
+                                      guint               priority);
 /* Why it never will be drained; NULL: it is. */
 GError      *seqex_pipe_get_drain_error (SeqexPipe       *self);
 /* Ready while @condition holds. */

@@ -39,6 +39,7 @@ struct _SeqexPipe
   gboolean       closed_out;
   gboolean       told_out;
   gboolean       drained;
+  guint          priority;
   GError        *write_error;
 };
 
@@ -173,6 +174,7 @@ move (SeqexPipe *self)
   sqx_conn *conn = self->dialogue->core;
   guint64 now = seqex_driver_now ();
 
+  sqx_conn_stream_set_priority (conn, self->core, self->priority);
   push_pending (self);
   if (self->closed_out && !self->told_out && (self->pending == NULL || self->pending->len == 0))
     {
@@ -305,6 +307,7 @@ seqex_pipe_new_stream (SeqexDialogue *dialogue,
 {
   SeqexPipe *self = g_new0 (SeqexPipe, 1);
 
+  self->priority = SQX_PRIORITY_DEFAULT;
   g_atomic_ref_count_init (&self->ref_count);
   g_mutex_init (&self->lock);
   g_cond_init (&self->cond);
@@ -518,6 +521,32 @@ seqex_pipe_get_drain_error (SeqexPipe *self)
   error = self->drained ? NULL : g_error_copy (self->write_error);
   g_mutex_unlock (&self->lock);
   return error;
+}
+
+guint
+seqex_pipe_get_priority (SeqexPipe *self)
+{
+  guint priority;
+
+  g_mutex_lock (&self->lock);
+  priority = self->priority;
+  g_mutex_unlock (&self->lock);
+  return priority;
+}
+
+gboolean
+seqex_pipe_set_priority (SeqexPipe *self,
+                         guint      priority)
+{
+  gboolean changes;
+
+  g_mutex_lock (&self->lock);
+  changes = self->priority != priority;
+  self->priority = priority;
+  if (changes)
+    post (self);
+  g_mutex_unlock (&self->lock);
+  return changes;
 }
 
 /* Sources -------------------------------------------------------------------------------- */

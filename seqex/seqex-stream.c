@@ -363,12 +363,53 @@ seqex_stream_finalize (GObject *object)
   G_OBJECT_CLASS (seqex_stream_parent_class)->finalize (object);
 }
 
+enum
+{
+  PROP_PRIORITY = 1,
+};
+
+static void
+seqex_stream_get_property (GObject    *object,
+                           guint       prop_id,
+                           GValue     *value,
+                           GParamSpec *pspec)
+{
+  g_value_set_uint (value, seqex_stream_get_priority (SEQEX_STREAM (object)));
+}
+
+static void
+seqex_stream_set_property (GObject      *object,
+                           guint         prop_id,
+                           const GValue *value,
+                           GParamSpec   *pspec)
+{
+  seqex_stream_set_priority (SEQEX_STREAM (object), g_value_get_uint (value));
+}
+
 static void
 seqex_stream_class_init (SeqexStreamClass *klass)
 {
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GIOStreamClass *stream_class = G_IO_STREAM_CLASS (klass);
 
-  G_OBJECT_CLASS (klass)->finalize = seqex_stream_finalize;
+  object_class->finalize = seqex_stream_finalize;
+  object_class->get_property = seqex_stream_get_property;
+  object_class->set_property = seqex_stream_set_property;
+
+  /**
+   * SeqexStream:priority: (getter get_priority) (setter set_priority)
+   *
+   * How urgent what this side writes is, from 0, the most urgent, to 7; at first 3, as messages are
+   * that are sent by the connection itself. The peer's side has one of its own.
+   *
+   * Priority is strict, among streams and [property@Seqex.Channel:priority] of messages alike:
+   * nothing is sent as long as something more urgent could be. Setting it concerns what waits
+   * already, too. Notifications come in the thread that sets it.
+   */
+  g_object_class_install_property (object_class, PROP_PRIORITY,
+    g_param_spec_uint ("priority", NULL, NULL, 0, SQX_PRIORITIES - 1, SQX_PRIORITY_DEFAULT,
+                       G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS));
+
   stream_class->get_input_stream = seqex_stream_get_input_stream;
   stream_class->get_output_stream = seqex_stream_get_output_stream;
 }
@@ -407,6 +448,40 @@ seqex_stream_dup_connection (SeqexStream *self)
   g_return_val_if_fail (SEQEX_IS_STREAM (self), NULL);
 
   return seqex_pipe_dup_connection (self->pipe);
+}
+
+/**
+ * seqex_stream_get_priority: (get-property priority)
+ * @self: a stream
+ *
+ * Gets how urgent what this side writes is. This may be called in any thread.
+ *
+ * Returns: the priority, from 0, the most urgent, to 7
+ */
+guint
+seqex_stream_get_priority (SeqexStream *self)
+{
+  g_return_val_if_fail (SEQEX_IS_STREAM (self), 0);
+
+  return seqex_pipe_get_priority (self->pipe);
+}
+
+/**
+ * seqex_stream_set_priority: (set-property priority)
+ * @self: a stream
+ * @priority: from 0, the most urgent, to 7
+ *
+ * Sets how urgent what this side writes is. This may be called in any thread.
+ */
+void
+seqex_stream_set_priority (SeqexStream *self,
+                           guint        priority)
+{
+  g_return_if_fail (SEQEX_IS_STREAM (self));
+  g_return_if_fail (priority < SQX_PRIORITIES);
+
+  if (seqex_pipe_set_priority (self->pipe, priority))
+    g_object_notify (G_OBJECT (self), "priority");
 }
 
 /* Opening -------------------------------------------------------------------------------- */

@@ -403,7 +403,7 @@ class TestProperties(Case):
     def test_names(self):
         for name, value in (('timeout', 1500), ('idle-timeout', 20000),
                             ('keepalive-interval', 4000), ('max-message-size', 1 << 21),
-                            ('accepts-messages', False)):
+                            ('accepts-messages', False), ('max-send-rate', 10 ** 12)):
             with self.subTest(property=name):
                 notified = []
                 self.a.connect('notify::' + name, lambda *arguments: notified.append(True))
@@ -412,6 +412,22 @@ class TestProperties(Case):
                 self.assertEqual(len(notified), 1)
                 self.a.set_property(name, value)
                 self.assertEqual(len(notified), 1)
+
+    def test_transmission(self):
+        for control in (Seqex.CongestionControl.BBR, Seqex.CongestionControl.CUBIC,
+                        Seqex.CongestionControl.NEWRENO):
+            endpoint = Seqex.Endpoint(congestion_control=control, max_send_rate=1 << 20,
+                                      max_streams=3)
+            self.assertEqual(endpoint.props.congestion_control, control)
+            self.assertEqual(endpoint.get_max_send_rate(), 1 << 20)
+            self.assertEqual(endpoint.props.max_streams, 3)
+            connection = Seqex.Connection(socket=connected_sockets()[0],
+                                          congestion_control=control, max_streams=0)
+            self.assertEqual(connection.get_congestion_control(), control)
+            self.assertEqual(connection.props.max_streams, 0)
+        self.assertEqual(self.a.props.congestion_control, Seqex.CongestionControl.BBR)
+        self.assertEqual(self.a.props.max_send_rate, 0)
+        self.assertEqual(self.a.props.max_streams, 128)
 
     def test_state(self):
         states = []
@@ -447,6 +463,30 @@ class TestProperties(Case):
             run(self.b, 'receive')
         self.assertTrue(all(finish(each) for each in sends))
         self.assertEqual(self.a.props.queued_bytes, 0)
+
+
+class TestStream(Case):
+    def test_stream(self):
+        accepted = []
+        self.b.connect('stream', lambda connection, stream: accepted.append(stream))
+        stream = run(self.a, 'open_stream')
+        notified = []
+        stream.connect('notify::priority',
+                       lambda source, spec: notified.append(source.props.priority))
+        self.assertEqual(stream.props.priority, 3)
+        stream.props.priority = 0
+        stream.set_priority(7)
+        self.assertEqual(stream.get_priority(), 7)
+        self.assertEqual(notified, [0, 7])
+        with self.assertRaises((OverflowError, TypeError, ValueError)):
+            stream.props.priority = -1
+        stream.get_output_stream().write_bytes(payload('by stream'))
+        wait_until(lambda: accepted)
+        theirs = accepted[0].get_input_stream()
+        wait_until(theirs.is_readable)
+        self.assertEqual(theirs.read_bytes(100).get_data(), b'by stream')
+        for each in (stream, accepted[0]):
+            each.close()
 
 
 class TestIdentity(unittest.TestCase):

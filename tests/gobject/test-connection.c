@@ -610,7 +610,7 @@ test_properties (void)
 
   /* Every property says through GObject what its getter says, and reading changes nothing. */
   specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (connection), &n_specs);
-  g_assert_cmpuint (n_specs, ==, 22);
+  g_assert_cmpuint (n_specs, ==, 24);
   for (guint i = 0; i < n_specs; i++)
     {
       g_auto (GValue) value = G_VALUE_INIT;

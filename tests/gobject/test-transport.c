@@ -2,6 +2,7 @@
 #include "test-util.h"
 
 #include "fake-transport.h"
+#include "seqex-connection-private.h"
 
 typedef struct
 {
@@ -122,6 +123,36 @@ test_lies (Fixture      *fixture,
 
   fixture->fake_a->blocked = FALSE;
   assert_answered (&asked, 100);
+}
+
+/* While the transport is full, what the core has to say is not due, however late it is. */
+static void
+test_full_and_late (Fixture      *fixture,
+                    gconstpointer data)
+{
+  Outcome asked[2] = { 0 };
+  SeqexDriver *driver = fixture->pair.b->dialogue.driver;
+  guint64 before;
+
+  util_exchange (fixture->pair.a, "x");
+  util_run_for (100);
+  fixture->fake_b->blocked = TRUE;
+  /* The first answer is what the transport refuses, the second is not even offered. */
+  for (guint i = 0; i < 2; i++)
+    {
+      ask_blob (fixture, 100, &asked[i]);
+      util_run_for (100);
+    }
+  before = driver->serial;
+  util_run_for (300);
+  g_test_message ("%" G_GUINT64_FORMAT " wakes", driver->serial - before);
+  g_assert_cmpuint (driver->serial - before, <=, 20);
+  fixture->fake_b->blocked = FALSE;
+  for (guint i = 0; i < 2; i++)
+    {
+      assert_answered (&asked[i], 100);
+      util_outcome_clear (&asked[i]);
+    }
 }
 
 /* Errors of sending: the datagram is lost, and sent again. */
@@ -492,6 +523,7 @@ main (int    argc,
   ADD ("one-at-a-time", test_one_at_a_time);
   ADD ("refuses", test_refuses);
   ADD ("lies", test_lies);
+  ADD ("full-and-late", test_full_and_late);
   ADD ("send-errors", test_send_errors);
   ADD ("refused-once", test_refused_once);
   ADD ("too-long", test_too_long);
