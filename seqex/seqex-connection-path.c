@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "seqex-body-private.h"
 #include "seqex-connection-private.h"
 
 #include "core/sqx-cc.h"
@@ -35,6 +36,8 @@ seqex_connection_init_config (sqx_config *config)
   config->random = seqex_random_fill;
   config->payload_ref = ref_payload;
   config->payload_unref = unref_payload;
+  config->body_new = seqex_body_new;
+  config->body_rest = seqex_body_rest;
   config->controller = &sqx_bbr;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "seqex-body-private.h"
 #include "seqex-connection-private.h"
 #include "seqex-error-private.h"
 
@@ -140,7 +141,9 @@ seqex_message_drop (SeqexMessage *self)
 GBytes *
 seqex_message_bytes (const sqx_message *received)
 {
-  return g_bytes_new_with_free_func (received->data, received->size, free, received->data);
+  return g_bytes_new_with_free_func (received->data, received->size,
+                                     received->size < SEQEX_BODY_LEAST ? free : seqex_body_free,
+                                     received->data);
 }
 
 const sqx_message_id *

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "seqex-body-private.h"
 #include "seqex-connection-private.h"
 #include "seqex-error-private.h"
 #include "seqex-stream.h"
@@ -35,7 +36,9 @@ struct _SeqexPipe
   GError        *read_error;
 
   /* Writing: at most one chunk more than the core has */
-  GByteArray    *pending;    /* owned, nullable */
+  guint8        *pending;    /* owned, nullable */
+  gsize          n_pending;
+  gsize          room;       /* bytes allocated */
   gboolean       closed_out;
   gboolean       told_out;
   gboolean       drained;
@@ -67,8 +70,8 @@ seqex_pipe_unref (SeqexPipe *self)
   g_cond_clear (&self->cond);
   g_weak_ref_clear (&self->connection);
   g_ptr_array_unref (self->sources);
-  free (self->data);
-  g_clear_pointer (&self->pending, g_byte_array_unref);
+  seqex_body_free (self->data);
+  seqex_body_free (self->pending);
   g_clear_error (&self->read_error);
   g_clear_error (&self->write_error);
   seqex_driver_unref (self->driver);
@@ -90,8 +93,7 @@ holds (SeqexPipe          *self,
     case SEQEX_PIPE_READABLE:
       return self->size > 0 || self->eof || self->closed_in || self->read_error != NULL;
     case SEQEX_PIPE_WRITABLE:
-      return self->pending == NULL || self->pending->len < SQX_CHUNK_MAX || self->closed_out
-             || self->write_error != NULL;
+      return self->n_pending < SQX_CHUNK_MAX || self->closed_out || self->write_error != NULL;
     case SEQEX_PIPE_DRAINED:
       return self->drained || self->write_error != NULL;
     }
@@ -125,12 +127,39 @@ make_error (SeqexPipe  *self,
 }
 
 static void
+drop_pending (SeqexPipe *self)
+{
+  g_clear_pointer (&self->pending, seqex_body_free);
+  self->n_pending = self->room = 0;
+}
+
+/* The first @size bytes of what is pending, which is all of it most of the time. */
+static GBytes *
+take_pending (SeqexPipe *self,
+              gsize      size)
+{
+  GBytes *bytes;
+
+  if (size == self->n_pending)
+    {
+      guint8 *data = g_steal_pointer (&self->pending);
+
+      drop_pending (self);
+      return g_bytes_new_with_free_func (data, size, seqex_body_free, data);
+    }
+  bytes = g_bytes_new (self->pending, size);
+  self->n_pending -= size;
+  memmove (self->pending, self->pending + size, self->n_pending);
+  return bytes;
+}
+
+static void
 push_pending (SeqexPipe *self)
 {
   sqx_conn *conn = self->dialogue->core;
   sqx_result result = SQX_OK;
 
-  while (result == SQX_OK && self->pending != NULL && self->pending->len > 0)
+  while (result == SQX_OK && self->n_pending > 0)
     {
       g_autoptr (GBytes) bytes = NULL;
       sqx_stream_status status;
@@ -138,17 +167,13 @@ push_pending (SeqexPipe *self)
       gsize size;
 
       sqx_conn_stream_status (conn, self->core, &status);
-      size = MIN (self->pending->len, status.room);
-      if (size == self->pending->len)
-        bytes = g_byte_array_free_to_bytes (g_steal_pointer (&self->pending));
-      else if (size > 0)
-        {
-          bytes = g_bytes_new (self->pending->data, size);
-          g_byte_array_remove_range (self->pending, 0, (guint) size);
-        }
+      size = MIN (self->n_pending, status.room);
       payload = (sqx_payload) { (const guint8 *) "", 1, NULL };
-      if (bytes != NULL)
-        payload = (sqx_payload) { g_bytes_get_data (bytes, NULL), size, bytes };
+      if (size > 0)
+        {
+          bytes = take_pending (self, size);
+          payload = (sqx_payload) { g_bytes_get_data (bytes, NULL), size, bytes };
+        }
       /* Without room it is refused, and so the core tells when there is some. */
       result = sqx_conn_stream_write (conn, seqex_driver_now (), self->core, &payload);
     }
@@ -176,7 +201,7 @@ move (SeqexPipe *self)
 
   sqx_conn_stream_set_priority (conn, self->core, self->priority);
   push_pending (self);
-  if (self->closed_out && !self->told_out && (self->pending == NULL || self->pending->len == 0))
+  if (self->closed_out && !self->told_out && self->n_pending == 0)
     {
       self->told_out = TRUE;
       sqx_conn_stream_close_write (conn, now, self->core);
@@ -222,7 +247,7 @@ seqex_pipe_pump (SeqexPipe *self)
       && (status.write_error != SQX_ERR_CLOSED || !self->told_out))
     {
       self->write_error = make_error (self, status.write_error, SQX_ERR_PEER_CLOSED);
-      g_clear_pointer (&self->pending, g_byte_array_unref);
+      drop_pending (self);
     }
   /* What came before the end of the connection can still be read. */
   if (status.over || (self->read_error != NULL && self->write_error != NULL
@@ -410,7 +435,7 @@ seqex_pipe_read (SeqexPipe     *self,
       self->at += (gsize) result;
       if (self->at == self->size)
         {
-          g_clear_pointer (&self->data, free);
+          g_clear_pointer (&self->data, seqex_body_free);
           self->size = 0;
           changed (self);
         }
@@ -424,21 +449,40 @@ seqex_pipe_read (SeqexPipe     *self,
   return result;
 }
 
+/* So that many small pieces do not each move all before them, and a few take no more than they are. */
+static void
+make_room (SeqexPipe *self,
+           gsize      size)
+{
+  gsize room = MAX (size, MIN (2 * self->room, SQX_CHUNK_MAX));
+  guint8 *pending;
+
+  if (size <= self->room)
+    return;
+  pending = seqex_body_new (room);
+  /* The program ends as it does without memory elsewhere. */
+  if (pending == NULL)
+    pending = g_malloc (room);
+  if (self->n_pending > 0)
+    memcpy (pending, self->pending, self->n_pending);
+  seqex_body_free (self->pending);
+  self->pending = pending;
+  self->room = room;
+}
+
 /* With the lock: adds what fits. */
 static gsize
 append (SeqexPipe    *self,
         const guint8 *data,
         gsize         size)
 {
-  gsize held = self->pending != NULL ? self->pending->len : 0;
-
-  size = MIN (size, SQX_CHUNK_MAX - held);
+  size = MIN (size, SQX_CHUNK_MAX - self->n_pending);
   if (size == 0)
     return 0;
-  if (self->pending == NULL)
-    self->pending = g_byte_array_sized_new ((guint) size);
-  g_byte_array_append (self->pending, data, (guint) size);
-  if (self->pending->len == SQX_CHUNK_MAX)
+  make_room (self, self->n_pending + size);
+  memcpy (self->pending + self->n_pending, data, size);
+  self->n_pending += size;
+  if (self->n_pending == SQX_CHUNK_MAX)
     changed (self);
   else
     post (self);
@@ -490,7 +534,7 @@ seqex_pipe_close (SeqexPipe          *self,
   if (way == SEQEX_PIPE_READABLE)
     {
       self->closed_in = TRUE;
-      g_clear_pointer (&self->data, free);
+      g_clear_pointer (&self->data, seqex_body_free);
       self->size = 0;
     }
   else

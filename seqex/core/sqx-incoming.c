@@ -101,6 +101,7 @@ admit (sqx_session         *session,
   sqx_node_init (&message->node);
   sqx_event_node_init (&message->event);
   sqx_reassembly_init (&message->body, facts->total);
+  message->body.body_new = session->config->body_new;
   session->used = true;
   message->session = session;
   message->channel = channel;

@@ -15,9 +15,12 @@ sqx_reassembly_init (sqx_reassembly *reassembly,
 void
 sqx_reassembly_clear (sqx_reassembly *reassembly)
 {
+  uint8_t *(*body_new) (size_t size) = reassembly->body_new;
+
   free (reassembly->data);
   sqx_ranges_clear (&reassembly->ranges);
   sqx_reassembly_init (reassembly, reassembly->total);
+  reassembly->body_new = body_new;
 }
 
 /* Whether a part that holds nothing of what arrived adjoins something that did. */
@@ -28,6 +31,14 @@ adjoins (const sqx_ranges *ranges,
 {
   return (start > 0 && sqx_ranges_contains (ranges, start - 1)) ||
          sqx_ranges_contains (ranges, end);
+}
+
+static uint8_t *
+new_body (const sqx_reassembly *reassembly,
+          uint64_t              size)
+{
+  return reassembly->body_new != NULL ? reassembly->body_new ((size_t) size)
+                                      : malloc ((size_t) size);
 }
 
 /* Makes the buffer hold @needed bytes, which is at most @limit, and as many more of what follows. */
@@ -42,7 +53,8 @@ grow (sqx_reassembly *reassembly,
   if (needed <= reassembly->capacity)
     return true;
 
-  data = realloc (reassembly->data, (size_t) capacity);
+  data = reassembly->data == NULL ? new_body (reassembly, capacity)
+                                  : realloc (reassembly->data, (size_t) capacity);
   if (data == NULL)
     return false;
   reassembly->data = data;
@@ -76,7 +88,7 @@ add_whole (sqx_reassembly *reassembly,
            const uint8_t  *data,
            size_t          size)
 {
-  reassembly->data = malloc (size);
+  reassembly->data = new_body (reassembly, size);
   if (reassembly->data == NULL)
     return SQX_REASSEMBLY_NO_MEMORY;
   memcpy (reassembly->data, data, size);

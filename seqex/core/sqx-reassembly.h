@@ -28,9 +28,11 @@ typedef struct
   size_t     capacity; /* bytes allocated */
   uint64_t   total;    /* of the whole message */
   uint64_t   received; /* distinct bytes */
+  uint8_t *(*body_new) (size_t size); /* what data comes from; NULL: malloc() */
   sqx_ranges ranges;   /* what has arrived */
 } sqx_reassembly;
 
+/* Without body_new, which is set afterwards. */
 void sqx_reassembly_init  (sqx_reassembly *reassembly, uint64_t total);
 void sqx_reassembly_clear (sqx_reassembly *reassembly);
 
@@ -42,6 +44,6 @@ sqx_reassembly_result sqx_reassembly_add (sqx_reassembly *reassembly,
                                           const uint8_t  *data,
                                           size_t          size,
                                           size_t          ranges_left);
-/* Only when whole: hands over the buffer, of exactly total bytes; NULL for 0 bytes. Later parts are
- * still told as duplicates. */
+/* Only when whole: hands over the buffer, which begins with total bytes; NULL for 0 bytes. Later
+ * parts are still told as duplicates. */
 uint8_t *sqx_reassembly_steal (sqx_reassembly *reassembly);

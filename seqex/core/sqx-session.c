@@ -57,6 +57,8 @@ sqx_session_rest (sqx_session *session)
   uint64_t at = 0;
 
   session->used = false;
+  if (session->config->body_rest != NULL)
+    session->config->body_rest ();
   sqx_pool_clear (&session->outgoing_pool);
   sqx_pool_clear (&session->incoming_pool);
   sqx_index_rest (&session->streams.index);

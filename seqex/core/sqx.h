@@ -256,6 +256,10 @@ typedef struct
   void (*random) (void *user_data, uint8_t *bytes, size_t size); /* required */
   void (*payload_ref) (void *owner);   /* NULL: none */
   void (*payload_unref) (void *owner);
+  /* Memory for a received message: malloc()ed, with anything in it. NULL: malloc(). */
+  uint8_t *(*body_new) (size_t size);
+  /* No message was open for SQX_REST_DELAY: what is kept for the next ones may go. NULL: none. */
+  void (*body_rest) (void);
   void *user_data;
 } sqx_config;
 

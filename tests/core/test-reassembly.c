@@ -315,6 +315,36 @@ test_random (void)
   random_message (5 * SQX_FRAGMENT_SLACK, 60000, 5);
 }
 
+static guint n_bodies;
+
+static uint8_t *
+new_body (size_t size)
+{
+  n_bodies++;
+  return malloc (size);
+}
+
+/* The program's memory: asked for once a message, of one piece or of several. */
+static void
+test_body_new (void)
+{
+  for (guint parts = 1; parts <= 3; parts++)
+    {
+      Message message;
+
+      n_bodies = 0;
+      message_init (&message, 3000);
+      message.reassembly.body_new = new_body;
+      for (guint i = 0; i < parts; i++)
+        add (&message, i * 3000 / parts, 3000 / parts, 5);
+      g_assert_cmpuint (n_bodies, ==, 1);
+      check_whole (&message);
+      sqx_reassembly_clear (&message.reassembly);
+      g_assert_true (message.reassembly.body_new == new_body);
+      message_clear (&message);
+    }
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -330,5 +360,6 @@ main (int   argc,
   g_test_add_func ("/seqex/reassembly/range-cap", test_range_cap);
   g_test_add_func ("/seqex/reassembly/memory", test_memory);
   g_test_add_func ("/seqex/reassembly/random", test_random);
+  g_test_add_func ("/seqex/reassembly/body-new", test_body_new);
   return g_test_run ();
 }
