@@ -79,6 +79,17 @@ tell_all (sqx_conn  *conn,
   sqx_events_push (&conn->events, &conn->closed_event, SQX_EVENT_CLOSED);
 }
 
+/* Unless an answer comes, CLOSE goes out at even distances: a peer that gets none of them waits for
+ * one that is gone. */
+static void
+close_again (sqx_conn *conn,
+             uint64_t  now)
+{
+  sqx_timers_set (&conn->timers, SQX_TIMER_CLOSE_AGAIN,
+                  sqx_time_add (now, SQX_CLOSE_PTOS * sqx_recovery_pto (&conn->link.recovery) /
+                                     SQX_CLOSE_SENDS));
+}
+
 static void
 enter_closing (sqx_conn  *conn,
                uint64_t   now,
@@ -99,7 +110,7 @@ enter_closing (sqx_conn  *conn,
   conn->closing.due = true;
   conn->closing.sends_left = SQX_CLOSE_SENDS - 1;
   sqx_timers_set (&conn->timers, SQX_TIMER_DRAIN, sqx_time_add (now, SQX_CLOSE_PTOS * pto));
-  sqx_timers_set (&conn->timers, SQX_TIMER_CLOSE_AGAIN, sqx_time_add (now, pto));
+  close_again (conn, now);
 }
 
 void
@@ -235,8 +246,7 @@ sqx_conn_closing_timeouts (sqx_conn *conn,
     {
       conn->closing.sends_left--;
       conn->closing.due = true;
-      sqx_timers_set (timers, SQX_TIMER_CLOSE_AGAIN,
-                      sqx_time_add (now, sqx_recovery_pto (&conn->link.recovery)));
+      close_again (conn, now);
     }
   if (sqx_timers_expired (timers, SQX_TIMER_DRAIN, now))
     {

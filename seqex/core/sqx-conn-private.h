@@ -22,6 +22,7 @@ typedef struct
   sqx_result error;      /* what commands answer from now on, if not SQX_OK */
   bool       by_peer;
   bool       due;        /* a packet with CLOSE goes out */
+  bool       aside;      /* the last one went to an address that is not proven */
   bool       told;       /* one has gone out */
   bool       forced;     /* the close time-out has passed */
   unsigned   sends_left; /* unasked repetitions of CLOSE */
@@ -52,7 +53,7 @@ struct sqx_conn
   uint64_t       peer_idle;      /* its idle time-out; SQX_TIME_NEVER: none */
   uint64_t       last_received;  /* when a packet was last accepted */
   uint64_t       busy_since;     /* when something became open; SQX_TIME_NEVER: nothing is */
-  uint64_t       stall_pings;    /* sent since bytes of a message came */
+  uint64_t       stall_pings;    /* sent since frames of a session went or came */
   bool           was_full;       /* a command failed with QUEUE_FULL since the last WRITABLE */
 
   sqx_node       events;

@@ -172,9 +172,10 @@
 #define SQX_IDLE_DEFAULT          (30 * SQX_SECOND)
 #define SQX_IDLE_MIN              (10 * SQX_MILLISECOND)
 #define SQX_KEEPALIVE_DEFAULT     (10 * SQX_SECOND)
-#define SQX_STALL_PTOS            3u   /* silence within a message until it is asked after */
-#define SQX_STALL_PINGS           3u   /* so often, until more of a message comes */
+#define SQX_STALL_PTOS            3u   /* silence of a peer that is to send until it is asked … */
+#define SQX_STALL_SHIFT           2u   /* … and four times as long until it is asked again … */
+#define SQX_STALL_PINGS           4u   /* … so often, until something of a message goes or comes */
 #define SQX_CLOSE_DEFAULT         (5 * SQX_SECOND)
 #define SQX_UNREACHABLE_DEFAULT   (5 * SQX_SECOND)
 #define SQX_CLOSE_PTOS            3u   /* probe time-outs that a closed one still answers for */
-#define SQX_CLOSE_SENDS           3u   /* times that CLOSE goes out unless the peer's comes back */
+#define SQX_CLOSE_SENDS           6u   /* … and sends CLOSE so often unless the peer's comes back */

@@ -47,16 +47,26 @@ update_idle (sqx_conn *conn,
                                 idle_timeout (conn)));
 }
 
-/* A peer that falls silent in the middle of a message has lost the way to this side, for example
- * because this side moved and does not know it. It learns the new one from the next packet. One
- * that answers, and still sends no more, has its reasons. */
+/* Whether the peer is to send something: the rest of a message, an answer, what is in a stream. */
+static bool
+awaits_peer (const sqx_session *session)
+{
+  return session->fragment_ranges > 0 || session->open_outgoing > 0 ||
+         session->streams.open[0] + session->streams.open[1] > 0;
+}
+
+/* A peer that is to send and is silent may have lost the way to this side, for example because a
+ * router gave this side another address. It learns the new one from the next packet. One that
+ * answers, and still sends no more, has its reasons. */
 static uint64_t
 keepalive_interval (const sqx_conn *conn)
 {
   uint64_t interval = conn->config.keepalive_interval;
 
-  if (conn->session.fragment_ranges > 0 && conn->stall_pings < SQX_STALL_PINGS)
-    interval = SQX_MIN (interval, SQX_STALL_PTOS * sqx_recovery_pto (&conn->link.recovery));
+  if (interval != SQX_TIME_NEVER && conn->secure != NULL && awaits_peer (&conn->session) &&
+      conn->stall_pings < SQX_STALL_PINGS)
+    interval = SQX_MIN (interval, SQX_STALL_PTOS * sqx_recovery_pto (&conn->link.recovery)
+                                  << (SQX_STALL_SHIFT * conn->stall_pings));
   return interval;
 }
 

@@ -5,6 +5,8 @@
 
 /* CHALLENGE is sent so many times, with the probe time-out doubling in between. */
 #define CHALLENGE_TRIES 4u
+/* Header, tag and the frame itself. */
+#define LEAST (SQX_DATA_HEADER + SQX_TAG_SIZE + 1 + SQX_CHALLENGE_SIZE)
 
 void
 sqx_path_init (sqx_path          *path,
@@ -51,8 +53,15 @@ sqx_path_received (sqx_path          *path,
       start (path, config, from);
       is_candidate = true;
     }
-  if (is_candidate)
-    path->received += size;
+  if (!is_candidate)
+    return;
+  path->received += size;
+  /* It is heard and does not answer: CHALLENGE or RESPONSE was lost, and is worth another try. */
+  if (path->tries > 1)
+    {
+      path->tries = 2;
+      path->deadline = SQX_MIN (path->deadline, sqx_time_add (path->challenged, path->interval));
+    }
 }
 
 void
@@ -92,8 +101,7 @@ room (uint64_t budget,
 {
   size_t size = (size_t) SQX_MIN (budget, full);
 
-  /* Header, tag and the frame itself. */
-  return size >= SQX_DATA_HEADER + SQX_TAG_SIZE + 1 + SQX_CHALLENGE_SIZE ? size : 0;
+  return size >= LEAST ? size : 0;
 }
 
 /* What may still go to the candidate, for whatever reason. */
@@ -109,11 +117,19 @@ responds_to_candidate (const sqx_path *path)
   return path->validating && sqx_address_equal (&path->response_to, &path->candidate);
 }
 
+/* A full one if the budget allows it. Little is shared out to all tries: the first may be lost, and
+ * a peer that waits for this side sends no more. */
 size_t
 sqx_path_challenge_room (const sqx_path *path,
                          size_t          full)
 {
-  return path->due ? room (candidate_budget (path), full) : 0;
+  uint64_t budget = candidate_budget (path);
+
+  if (!path->due)
+    return 0;
+  if (budget < full)
+    budget = SQX_MIN (budget, SQX_MAX (budget / (CHALLENGE_TRIES - path->tries), LEAST));
+  return room (budget, full);
 }
 
 void
@@ -125,6 +141,7 @@ sqx_path_challenge_sent (sqx_path *path,
   path->due = false;
   path->sent += size;
   path->challenged = now;
+  path->interval = pto;
   path->deadline = sqx_time_add (now, pto << path->tries);
   path->tries++;
 }
@@ -147,6 +164,16 @@ sqx_path_response_sent (sqx_path *path,
   path->response_due = false;
   if (responds_to_candidate (path))
     path->sent += size;
+}
+
+bool
+sqx_path_send_aside (sqx_path *path,
+                     size_t    size)
+{
+  if (!path->validating || candidate_budget (path) < size)
+    return false;
+  path->sent += size;
+  return true;
 }
 
 void

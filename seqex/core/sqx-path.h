@@ -25,7 +25,8 @@ typedef struct
   uint8_t     challenge[SQX_CHALLENGE_SIZE];
   uint64_t    received;     /* bytes that came from the candidate … */
   uint64_t    sent;         /* … and went to it */
-  uint64_t    challenged;   /* when the newest CHALLENGE went out */
+  uint64_t    challenged;   /* when the newest CHALLENGE went out … */
+  uint64_t    interval;     /* … and the probe time-out then */
   unsigned    tries;
   uint64_t    deadline;     /* CHALLENGE again, or giving up; SQX_TIME_NEVER: none */
 
@@ -61,5 +62,7 @@ size_t sqx_path_challenge_room (const sqx_path *path, size_t full);
 void   sqx_path_challenge_sent (sqx_path *path, uint64_t now, size_t size, uint64_t pto);
 size_t sqx_path_response_room  (const sqx_path *path, size_t full);
 void   sqx_path_response_sent  (sqx_path *path, size_t size);
+/* Whether a packet of @size bytes may go to the candidate, unproven as it is; then it does. */
+bool   sqx_path_send_aside     (sqx_path *path, size_t size);
 /* The time of path->deadline has come. */
 void   sqx_path_timeout        (sqx_path *path, uint64_t now);

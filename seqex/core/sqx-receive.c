@@ -203,8 +203,7 @@ handle_frame (sqx_conn        *conn,
       handle_response (conn, now, frame);
       return SQX_OK;
     default:
-      if (frame->type == SQX_FRAME_MESSAGE)
-        conn->stall_pings = 0;
+      conn->stall_pings = 0;
       return sqx_session_handle_frame (&conn->session, now, frame);
     }
 }

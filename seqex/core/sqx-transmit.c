@@ -184,19 +184,27 @@ transmit_close (sqx_conn *conn,
   const sqx_closing *closing = &conn->closing;
   sqx_packet packet;
   size_t size = strlen (closing->reason);
+  bool aside;
 
   /* It stays due, and is tried again with the next call. */
   if (!sqx_link_prepare (&conn->link, &conn->config))
     return 0;
-  conn->closing.due = false;
-  conn->closing.told = true;
   begin_packet (conn, &packet, buffer, SQX_MIN (capacity, conn->link.pmtu.size));
   if (needs_hello (conn))
     pack_hello (conn, &packet);
   /* The code alone fits always. */
   if (!sqx_write_close (&packet.writer, closing->code, closing->reason, size))
     sqx_write_close (&packet.writer, closing->code, "", 0);
-  return end_packet (conn, now, &packet, true);
+  size = end_packet (conn, now, &packet, true);
+
+  /* A peer that seems to have moved is told at both places: no time is left to prove one. */
+  aside = size > 0 && conn->secure != NULL && !closing->aside &&
+          sqx_path_send_aside (&conn->secure->path, size);
+  if (aside)
+    conn->destination = &conn->secure->path.candidate;
+  conn->closing.aside = conn->closing.due = aside;
+  conn->closing.told = true;
+  return size;
 }
 
 static bool
@@ -284,6 +292,8 @@ pack_eliciting (sqx_conn   *conn,
       conn->statistics.datagrams_sent += sqx_datagrams_pack (&conn->datagrams, &conn->config,
                                                              packet);
       sqx_session_pack (&conn->session, packet);
+      if (packet->eliciting)
+        conn->stall_pings = 0;
     }
 
   /* A probe must be acknowledged even if there is nothing to say. */

@@ -170,25 +170,32 @@ test_budget (void)
 
   set_up (&f);
   receive (&f, 2, 1, first, TRUE);
-  g_assert_cmpuint (challenge (&f), ==, 3 * first);
-  for (guint try = 1; try < 4; try++)
+  /* All tries have their share. */
+  for (guint try = 0; try < 4; try++)
     {
-      expire (&f);
+      g_assert_cmpuint (challenge (&f), ==, 3 * first / 4);
       g_assert_cmpuint (challenge (&f), ==, 0);
-      /* It goes out as soon as there is something to answer with. */
-      receive (&f, 2, 1, (LEAST + 2) / 3, try == 2);
-      g_assert_cmpuint (challenge (&f), >=, LEAST);
-      g_assert_cmpuint (f.path.sent, <=, 3 * f.path.received);
+      expire (&f);
     }
+  g_assert_false (f.path.validating);
+
+  /* It goes out as soon as there is enough to answer with. */
+  receive (&f, 3, 1, (LEAST + 2) / 3, TRUE);
+  g_assert_cmpuint (challenge (&f), >=, LEAST);
+  expire (&f);
+  g_assert_cmpuint (challenge (&f), ==, 0);
+  receive (&f, 3, 1, (LEAST + 2) / 3, FALSE);
+  g_assert_cmpuint (challenge (&f), >=, LEAST);
+  g_assert_cmpuint (f.path.sent, <=, 3 * f.path.received);
 
   /* Too little for the smallest packet. */
-  receive (&f, 3, 1, (LEAST - 1) / 3, TRUE);
+  receive (&f, 5, 1, (LEAST - 1) / 3, TRUE);
   g_assert_cmpuint (challenge (&f), ==, 0);
   /* Whose packets do not come from the candidate does not pay for it. */
   receive (&f, 1, 1, FULL, FALSE);
   receive (&f, 4, 1, FULL, FALSE);
   g_assert_cmpuint (challenge (&f), ==, 0);
-  receive (&f, 3, 1, LEAST, FALSE);
+  receive (&f, 5, 1, LEAST, FALSE);
   g_assert_cmpuint (challenge (&f), >=, LEAST);
 }
 
@@ -228,7 +235,7 @@ test_moves_on (void)
   receive (&f, 3, 1, 200, TRUE);
   g_assert_cmpint (sqx_path_proven (&f.path, f.now, first, &rtt), ==, SQX_PATH_SAME);
   /* Each starts with what it sent itself. */
-  g_assert_cmpuint (challenge (&f), ==, 600);
+  g_assert_cmpuint (challenge (&f), ==, 600 / 4);
   f.now += 10 * MS;
   g_assert_cmpint (respond (&f, &rtt), ==, SQX_PATH_HOST);
   assert_at (&f, 3, 1);
@@ -260,6 +267,54 @@ test_tries (void)
   /* Another packet from there begins anew. */
   receive (&f, 2, 1, FULL, TRUE);
   g_assert_cmpuint (challenge (&f), ==, FULL);
+}
+
+/* Who is heard and does not answer is asked again soon, and not given up. */
+static void
+test_heard (void)
+{
+  Fixture f;
+  guint64 rtt;
+
+  set_up (&f);
+  receive (&f, 2, 1, 100 * FULL, TRUE);
+  for (guint try = 0; try < 3; try++)
+    {
+      g_assert_cmpuint (challenge (&f), ==, FULL);
+      expire (&f);
+    }
+  g_assert_cmpuint (challenge (&f), ==, FULL);
+  g_assert_cmpuint (f.path.deadline, ==, f.now + 8 * PTO);
+  for (guint i = 0; i < 20; i++)
+    {
+      f.now += PTO / 2;
+      receive (&f, 2, 1, FULL, i % 2);
+      g_assert_cmpuint (f.path.deadline, ==, f.now + PTO / 2);
+      g_assert_cmpuint (challenge (&f), ==, 0);
+      expire (&f);
+      g_assert_cmpuint (challenge (&f), ==, FULL);
+    }
+  /* Which question this answers is not known. */
+  g_assert_cmpint (respond (&f, &rtt), ==, SQX_PATH_HOST);
+  g_assert_cmpuint (rtt, ==, SQX_TIME_NEVER);
+}
+
+/* One packet may go there before the proof, if the account has it. */
+static void
+test_aside (void)
+{
+  Fixture f;
+  guint64 rtt;
+
+  set_up (&f);
+  g_assert_false (sqx_path_send_aside (&f.path, 1));
+  receive (&f, 2, 1, 100, TRUE);
+  g_assert_false (sqx_path_send_aside (&f.path, 301));
+  g_assert_true (sqx_path_send_aside (&f.path, 200));
+  g_assert_false (sqx_path_send_aside (&f.path, 101));
+  g_assert_cmpuint (challenge (&f), <=, 100);
+  respond (&f, &rtt);
+  g_assert_false (sqx_path_send_aside (&f.path, 1));
 }
 
 /* Which of several questions was answered is not known: too small a sample would make all that
@@ -311,7 +366,7 @@ test_shared_budget (void)
   const guint8 bytes[SQX_CHALLENGE_SIZE] = "1234567";
   sqx_address there = address (2, 2);
   const gsize size = 200;
-  gsize response;
+  gsize response, challenged;
   Fixture f;
 
   set_up (&f);
@@ -326,7 +381,10 @@ test_shared_budget (void)
   receive (&f, 3, 2, size, TRUE);
   there = address (3, 2);
   sqx_path_challenged (&f.path, &there, bytes, size - SQX_DATA_HEADER - SQX_TAG_SIZE);
-  g_assert_cmpuint (challenge (&f), ==, 3 * size);
+  challenged = challenge (&f);
+  g_assert_cmpuint (challenged, >=, LEAST);
+  g_assert_cmpuint (sqx_path_response_room (&f.path, FULL), <=, 3 * size - challenged);
+  g_assert_true (sqx_path_send_aside (&f.path, 3 * size - challenged));
   g_assert_cmpuint (sqx_path_response_room (&f.path, FULL), ==, 0);
 
   /* The proven address owes nothing. */
@@ -363,6 +421,8 @@ main (int    argc,
   g_test_add_func ("/seqex/path/comes-back", test_comes_back);
   g_test_add_func ("/seqex/path/moves-on", test_moves_on);
   g_test_add_func ("/seqex/path/tries", test_tries);
+  g_test_add_func ("/seqex/path/heard", test_heard);
+  g_test_add_func ("/seqex/path/aside", test_aside);
   g_test_add_func ("/seqex/path/ambiguous-rtt", test_ambiguous_rtt);
   g_test_add_func ("/seqex/path/response", test_response);
   g_test_add_func ("/seqex/path/shared-budget", test_shared_budget);

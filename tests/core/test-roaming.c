@@ -249,6 +249,141 @@ test_flutter (Links        *links,
   assert_found (links);
 }
 
+/* Who waits for an answer and has nothing to say asks now and then, so that it is found. */
+static void
+test_waits (Links        *links,
+            gconstpointer data)
+{
+  guint64 pto, sent;
+
+  begin (links);
+  links->hold = TRUE;
+  links_send (links, links->talk, 100);
+  world_run (links->world, 2 * links->world->latency);
+  g_assert_cmpuint (links->held->len, ==, 1);
+  world_run (links->world, 2 * links->world->latency + SQX_ACK_DELAY_DEFAULT);
+  pto = longest_pto (links);
+  move (links, MOVE_A | PORT, 1);
+  links_answer (links);
+  g_assert_cmpuint (links_finish (links, SQX_SECOND), <=, 4 * pto + 10 * MS);
+  assert_found (links);
+  links_check (links);
+
+  /* Not for ever: after three probe time-outs of silence, and four, 16 and 64 times as many. */
+  links->hold = TRUE;
+  links_send (links, links->talk, 100);
+  world_run (links->world, 2 * links->world->latency + SQX_ACK_DELAY_DEFAULT);
+  sent = links->a->sent;
+  world_run (links->world, 9 * SQX_SECOND);
+  g_assert_cmpuint (links->a->sent - sent, >=, 3);
+  g_assert_cmpuint (links->a->sent - sent, <=, 4);
+  sent = links->a->sent;
+  world_run (links->world, 101 * SQX_SECOND);
+  g_assert_cmpuint (links->a->sent - sent, <=, 12);
+  links_answer (links);
+  links_finish (links, SQX_SECOND);
+  links_check (links);
+}
+
+/* Who closes while it asks whether the peer is elsewhere tells it there as well. */
+static void
+test_closes (Links        *links,
+             gconstpointer data)
+{
+  begin (links);
+  links->hold = TRUE;
+  move (links, MOVE_A, 1);
+  links_send (links, links->talk, 100);
+  world_run (links->world, links->world->latency);
+  g_assert_true (links->peer->conn->secure->path.validating);
+  sqx_conn_abort (links->peer->conn, now (links), 0, "over");
+  world_run (links->world, links->world->latency);
+  g_assert_true (links->talk->closed);
+  links_all_fail (links, SQX_ERR_PEER_CLOSED, 0);
+}
+
+/* A router that gives the client another port after every few datagrams, and tells who still sends
+ * to the old one that nobody is there. */
+typedef struct
+{
+  Links      *links;
+  guint       every;
+  guint       count;  /* datagrams of the client since the last change */
+  WorldFilter filter; /* what else the network does */
+  gpointer    data;
+} Router;
+
+static gboolean
+route (World   *world,
+       Flight  *flight,
+       gpointer data)
+{
+  Router *router = data;
+  Site *client = router->links->a, *server = router->links->b;
+
+  if (sqx_address_equal (&flight->from, &client->address))
+    {
+      if (!router->filter (world, flight, router->data))
+        return FALSE;
+      if (++router->count == router->every)
+        {
+          router->count = 0;
+          site_move (client, client->index + 1, client->address.port + 1);
+        }
+      flight->from = client->address;
+      return TRUE;
+    }
+  if (!sqx_address_equal (&flight->to, &client->address))
+    {
+      sqx_endpoint_handle_unreachable (server->endpoint, world->now, &flight->to);
+      return FALSE;
+    }
+  return router->filter (world, flight, router->data);
+}
+
+/* The client waits, and has nothing to say: the server cannot know where it is. */
+static void
+test_router (Links        *links,
+             gconstpointer data)
+{
+  const guint loss = GPOINTER_TO_UINT (data);
+  guint64 longest = 0, longest_close = 0;
+
+  links_open (links);
+  for (guint32 seed = 1; seed <= 60; seed++)
+    {
+      Router router = { .links = links, .every = 6 + seed % 25, .filter = links->world->filter,
+                        .data = links->world->filter_data };
+      guint64 start, took;
+
+      links_weather (links, 0, 0, 0, 0);
+      links_connect (links, FALSE);
+      links_weather (links, seed, loss, 5, 2 * MS);
+      links->world->latency = 2 * MS;
+      links->world->filter = route;
+      links->world->filter_data = &router;
+      for (guint i = 0; i < 300; i++)
+        links_send_on (links, links->talk, 1, TRUE, 20);
+      took = links_finish (links, 60 * SQX_SECOND);
+      longest = MAX (longest, took);
+      start = now (links);
+      sqx_conn_close (links->talk->conn, start, 0, NULL);
+      sqx_conn_close (links->peer->conn, start, 0, NULL);
+      while (!links->talk->closed || !links->peer->closed)
+        world_run (links->world, MS);
+      longest_close = MAX (longest_close, now (links) - start);
+      talk_free_conn (links->talk);
+      talk_free_conn (links->peer);
+      links->world->filter = router.filter;
+      links->world->filter_data = router.data;
+    }
+  links_check (links);
+  g_test_message ("figure: at %u %% loss at most %.2f s, and %.2f s to close", loss,
+                  longest / 1e6, longest_close / 1e6);
+  g_assert_cmpuint (longest, <, 3 * SQX_SECOND);
+  g_assert_cmpuint (longest_close, <, SQX_SECOND);
+}
+
 /* Attackers ------------------------------------------------------------------------------ */
 
 /* Somebody on the path sends copies of what passes from addresses of his choice, before or after
@@ -523,6 +658,10 @@ main (int    argc,
   ADD ("what-stays", 0, test_what_stays);
   ADD ("both-lost", 0, test_both_lost);
   ADD ("flutter", 0, test_flutter);
+  ADD ("waits", 0, test_waits);
+  ADD ("closes", 0, test_closes);
+  ADD ("router", 0, test_router);
+  ADD ("router/lossy", 20, test_router);
   ADD ("spoofed", 0, test_spoofed);
   ADD ("elsewhere/accept", SQX_PACKET_ACCEPT, test_handshake_from_elsewhere);
   ADD ("elsewhere/confirm", SQX_PACKET_CONFIRM, test_handshake_from_elsewhere);
