@@ -22,6 +22,12 @@ sqx_conn_open_stream (sqx_conn    *conn,
 {
   sqx_result result = sqx_conn_usable (conn, SQX_STATE_RECONNECTING);
 
+  /* A peer that never said READY may be back with another session, in which other ids are even. */
+  if (result == SQX_OK && conn->secure != NULL && !conn->secure->used)
+    {
+      conn->session.streams.wanted = true;
+      result = SQX_ERR_QUEUE_FULL;
+    }
   if (result == SQX_OK)
     result = sqx_streams_open (&conn->session, stream);
   /* Perhaps there is nothing else to be said, and then nobody would ever say HELLO. */
@@ -149,7 +155,8 @@ sqx_conn_stream_status (const sqx_conn    *conn,
   status->over = stream->over;
   status->read_error = stream->aborted_in ? SQX_ERR_PEER_CLOSED : stream->closed_in ? SQX_ERR_CLOSED
                        : stream->eof ? SQX_OK : result;
-  status->write_error = result == SQX_OK && stream->refused ? SQX_ERR_REFUSED
+  /* Also when nothing else is left of the stream. */
+  status->write_error = stream->refused ? SQX_ERR_REFUSED
                         : result == SQX_OK && stream->closed_out ? SQX_ERR_CLOSED : result;
   status->room = status->write_error == SQX_OK ? sqx_stream_room (stream) : 0;
 }

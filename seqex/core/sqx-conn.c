@@ -108,6 +108,7 @@ sqx_conn_new_session (sqx_conn *conn)
   copy_channels (&conn->session, &old);
   conn->session.accepts = old.accepts;
   conn->session.closing = old.closing;
+  conn->session.streams.wanted = old.streams.wanted;
   sqx_session_clear (&old);
 
   conn->peer_known = false;

@@ -284,6 +284,9 @@ end_all (sqx_session       *session,
       sqx_incoming *message;
       uint64_t number = 0;
 
+      /* Who handles no messages may read streams all the same. */
+      if (reason == SQX_END_UNHANDLED && sqx_channel_is_stream (channel))
+        continue;
       while ((message = sqx_index_next (&channel->incoming, number, &number)) != NULL)
         {
           if (message->state == state && message->answer == NULL && message->wait == NULL)

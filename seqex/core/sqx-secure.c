@@ -97,6 +97,7 @@ sqx_secure_check_connected (sqx_conn *conn)
   if (conn->state < SQX_STATE_FINISHING)
     conn->state = SQX_STATE_CONNECTED;
   sqx_events_push (&conn->events, &conn->connected_event, SQX_EVENT_CONNECTED);
+  sqx_streams_may_open (&conn->session);
 }
 
 void

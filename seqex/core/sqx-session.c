@@ -135,6 +135,7 @@ sqx_session_detach (sqx_session *session,
     detach_channel (channel, error, lost);
   session->open_incoming = 0;
   session->taken = 0;
+  session->streams.open[0] = session->streams.open[1] = 0;
 }
 
 /* Channels ----------------------------------------------------------------------------- */

@@ -33,8 +33,8 @@ sqx_streams_init (sqx_streams *streams)
   sqx_event_node_init (&streams->event);
 }
 
-static void
-may_open (sqx_session *session)
+void
+sqx_streams_may_open (sqx_session *session)
 {
   if (session->streams.wanted)
     sqx_events_push (session->events, &session->streams.event, SQX_EVENT_STREAM);
@@ -54,7 +54,7 @@ sqx_streams_peer_known (sqx_session *session,
   streams->next[PEERS] = even ? 1 : 0;
   streams->peer_max = SQX_MIN (max, SQX_STREAMS_MAX);
   streams->peer_window = window;
-  may_open (session);
+  sqx_streams_may_open (session);
 }
 
 static sqx_stream *
@@ -97,8 +97,8 @@ sqx_streams_open (sqx_session *session,
     return SQX_ERR_REFUSED;
   if (streams->next[MINE] >= SQX_STREAM_IDS)
     return SQX_ERR_INVALID;
-  if (!streams->known || streams->open[MINE] >= streams->peer_max ||
-      streams->records[MINE] >= 2 * streams->peer_max)
+  /* The peer counts one until it has the ends of its own chunks. */
+  if (!streams->known || streams->records[MINE] >= streams->peer_max)
     {
       streams->wanted = true;
       return SQX_ERR_QUEUE_FULL;
@@ -194,7 +194,7 @@ sqx_streams_reap (sqx_session *session)
       sqx_index_remove (&streams->index, stream->channel.id);
       streams->records[stream->own ? MINE : PEERS]--;
       if (stream->own)
-        may_open (session);
+        sqx_streams_may_open (session);
       sqx_stream_drop (stream);
     }
 }

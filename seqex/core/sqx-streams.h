@@ -81,6 +81,8 @@ sqx_channel_stream (sqx_channel *channel)
 void       sqx_streams_init       (sqx_streams *streams);
 /* @even: this side's ids are. */
 void       sqx_streams_peer_known (sqx_session *session, bool even, uint64_t max, uint64_t window);
+/* Who waits for that may try to open another one. */
+void       sqx_streams_may_open   (sqx_session *session);
 /* QUEUE_FULL: not now; REFUSED: the peer takes none; NO_MEMORY, INVALID. */
 sqx_result sqx_streams_open       (sqx_session *session, sqx_stream **opened);
 /* Finds, or opens, what the peer names. *@channel NULL: settled. PROTOCOL, NO_MEMORY. */

@@ -281,6 +281,7 @@ handle_event (Talk      *talk,
       free (event->message.data);
       break;
     case SQX_EVENT_STREAM:
+      talk->may_open += event->stream == NULL;
       if (event->opened && talk->streams != NULL)
         g_ptr_array_add (talk->streams, event->stream);
       else if (event->opened)

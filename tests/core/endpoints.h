@@ -27,6 +27,7 @@ typedef struct
   sqx_result error;    /* of the last one that failed */
   gboolean  closed;
   sqx_event closing;
+  guint     may_open;  /* a stream */
   GPtrArray *streams;  /* that the peer opened, the test's; NULL: released at once */
   gboolean  mute;      /* takes messages, and never answers */
 } Talk;

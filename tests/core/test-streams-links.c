@@ -188,7 +188,7 @@ test_cut (Links        *links,
   finish (&traffic, 120 * SQX_SECOND);
 }
 
-/* Links that die again and again, each at another moment, over a network that loses and reorders. */
+/* Links that die again and again, at different moments, over a network that loses and reorders. */
 static void
 test_many_links (Links        *links,
                  gconstpointer data)
@@ -221,13 +221,19 @@ test_restart (Links        *links,
   sqx_stream *stream;
   guint64 written = 0, got = 0;
 
+  links->config_b.connection.max_streams = STREAMS;
   begin (&traffic, links, 50000000);
+  g_assert_cmpint (sqx_conn_open_stream (links->talk->conn, links->world->now, &stream), ==,
+                   SQX_ERR_QUEUE_FULL);
   run_for (&traffic, 200 * MS);
+  g_assert_cmpuint (links->talk->may_open, ==, 0);
   g_assert_cmpuint (traffic.got[1][0], >, 0);
   site_restart (links->b, &links->config_b);
   links->peer = NULL;
   world_run (links->world, 20 * SQX_SECOND);
   g_assert_cmpuint (links->talk->restarted, ==, 1);
+  /* Who waited to open one may do so with the new peer. */
+  g_assert_cmpuint (links->talk->may_open, >=, 1);
   for (guint i = 0; i < STREAMS; i++)
     {
       sqx_stream_status status = status_of (&traffic, 0, i);
@@ -250,6 +256,44 @@ test_restart (Links        *links,
   pattern_read (links->peer->conn, links->world->now,
                 g_ptr_array_index (links->peer->streams, 0), &got);
   g_assert_cmpuint (got, ==, 100000);
+  sqx_stream_release (links->talk->conn, links->world->now, stream);
+  sqx_stream_release (links->peer->conn, links->world->now,
+                      g_ptr_array_index (links->peer->streams, 0));
+  g_clear_pointer (&links->peer->streams, g_ptr_array_unref);
+}
+
+/* As long as the peer may not have taken the link it may be back with another session, for which
+ * the ids are others: until then none is opened. */
+static void
+test_early (Links        *links,
+            gconstpointer data)
+{
+  sqx_stream *stream;
+  guint64 written = 0, got = 0;
+
+  links_open (links);
+  links->weather.drop_type = SQX_PACKET_CONFIRM;
+  links->weather.drop_next = 1000;
+  links->talk = site_connect (links->a, links->b, NULL);
+  world_run (links->world, 2 * SQX_SECOND);
+  g_assert_true (links->talk->conn->peer_known);
+  g_assert_cmpint (sqx_conn_open_stream (links->talk->conn, links->world->now, &stream), ==,
+                   SQX_ERR_QUEUE_FULL);
+  /* What the peer has of the handshake goes, and another one is begun, which needs no CONFIRM. */
+  world_run (links->world, 20 * SQX_SECOND);
+  g_assert_cmpint (sqx_conn_state (links->talk->conn), ==, SQX_STATE_CONNECTED);
+  g_assert_cmpuint (links->talk->may_open, >=, 1);
+  g_assert_cmpuint (links->b->accepted->len, ==, 1);
+  links->peer = site_accepted (links->b, 0);
+  links->peer->streams = g_ptr_array_new ();
+  g_assert_cmpint (sqx_conn_open_stream (links->talk->conn, links->world->now, &stream), ==,
+                   SQX_OK);
+  pattern_write (links->talk->conn, links->world->now, stream, &written, 1000);
+  world_run (links->world, SQX_SECOND);
+  g_assert_cmpuint (links->peer->streams->len, ==, 1);
+  pattern_read (links->peer->conn, links->world->now,
+                g_ptr_array_index (links->peer->streams, 0), &got);
+  g_assert_cmpuint (got, ==, 1000);
   sqx_stream_release (links->talk->conn, links->world->now, stream);
   sqx_stream_release (links->peer->conn, links->world->now,
                       g_ptr_array_index (links->peer->streams, 0));
@@ -296,6 +340,7 @@ main (int    argc,
   ADD ("cut", test_cut, 0);
   ADD ("many-links", test_many_links, 0);
   ADD ("restart", test_restart, 0);
+  ADD ("early", test_early, 0);
   ADD ("gone", test_gone, 0);
   ADD ("gone-persistent", test_gone, 20);
   return g_test_run ();

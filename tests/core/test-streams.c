@@ -464,6 +464,61 @@ test_reader_closes (void)
   pair_free (pair);
 }
 
+/* The last ends may come together, and then nothing is left of the stream but why. */
+static void
+test_refused_at_last (void)
+{
+  Pair *pair = connected ();
+  sqx_stream *a = open_stream (pair, PAIR_A), *b;
+  guint64 written = 0;
+
+  write_pattern (pair, PAIR_A, a, &written, 1000);
+  close_write (pair, PAIR_A, a);
+  pair_drive (pair);
+  b = accepted (pair, PAIR_B, 0);
+  close_write (pair, PAIR_B, b);
+  pair_drive (pair);
+  assert_reads (pair, PAIR_A, a, ".");
+  pair_drive (pair);
+  g_assert_false (status_of (pair, PAIR_A, a).over);
+  sqx_conn_stream_close_read (conn_of (pair, PAIR_B), pair->now, b);
+  pair_drive (pair);
+  g_assert_true (status_of (pair, PAIR_A, a).over && !status_of (pair, PAIR_A, a).drained);
+  g_assert_cmpint (status_of (pair, PAIR_A, a).write_error, ==, SQX_ERR_REFUSED);
+  g_assert_cmpint (status_of (pair, PAIR_A, a).read_error, ==, SQX_OK);
+  release (pair, PAIR_A, a);
+  release (pair, PAIR_B, b);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
+/* Who handles no messages reads streams all the same. */
+static void
+test_no_messages (void)
+{
+  Pair *pair = connected ();
+  sqx_stream *a = open_stream (pair, PAIR_A), *b;
+
+  write_bytes (pair, PAIR_A, a, "unread, ", 8);
+  pair_drive (pair);
+  b = accepted (pair, PAIR_B, 0);
+  sqx_conn_set_accepts_messages (conn_of (pair, PAIR_B), pair->now, false);
+  pair_drive (pair);
+  g_assert_cmpint (write_bytes (pair, PAIR_A, a, "and more", 8), ==, SQX_OK);
+  close_write (pair, PAIR_A, a);
+  pair_drive (pair);
+  assert_reads (pair, PAIR_B, b, "unread, and more.");
+  pair_drive (pair);
+  g_assert_true (status_of (pair, PAIR_A, a).drained);
+  release (pair, PAIR_A, a);
+  release (pair, PAIR_B, b);
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
 /* What was not read by then is gone, also if nothing was on its way. */
 static void
 test_abort (void)
@@ -542,6 +597,49 @@ test_limit (void)
   pair_free (pair);
 }
 
+/* One is open for the peer until it has the ends of its own chunks. */
+static void
+test_limit_and_loss (void)
+{
+  Pair *pair;
+  sqx_config config;
+  sqx_stream *a, *more;
+
+  pair_config (&config, PAIR_B);
+  config.max_streams = 1;
+  pair = pair_new (NULL, &config);
+  take_streams (pair);
+  pair_connect (pair);
+  a = open_stream (pair, PAIR_A);
+  close_write (pair, PAIR_A, a);
+  pair_drive (pair);
+  assert_reads (pair, PAIR_B, accepted (pair, PAIR_B, 0), ".");
+  close_write (pair, PAIR_B, accepted (pair, PAIR_B, 0));
+  pair_drive (pair);
+  pair->block[PAIR_A] = TRUE;
+  assert_reads (pair, PAIR_A, a, ".");
+  pair_flush (pair);
+  g_assert_true (status_of (pair, PAIR_A, a).over);
+  g_assert_cmpint (sqx_conn_open_stream (conn_of (pair, PAIR_A), pair->now, &more), ==,
+                   SQX_ERR_QUEUE_FULL);
+  pair->block[PAIR_A] = FALSE;
+  pair_drive (pair);
+  g_assert_null (pair_event (pair, PAIR_A, SQX_EVENT_STREAM,
+                             pair_n_events (pair, PAIR_A, SQX_EVENT_STREAM) - 1)->event.stream);
+  more = open_stream (pair, PAIR_A);
+  pair_drive (pair);
+  g_assert_cmpuint (pair_counters (pair, PAIR_B)->violation, ==, 0);
+  for (guint i = 0; i < 2; i++)
+    {
+      release (pair, PAIR_A, i == 0 ? a : more);
+      release (pair, PAIR_B, accepted (pair, PAIR_B, i));
+    }
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}
+
 /* A restart, or the end of the connection, ends streams: what came can be read only after the
  * latter. */
 static void
@@ -583,6 +681,7 @@ test_lost (void)
           continue;
         }
       assert_reads (pair, PAIR_B, b, "unread");
+      g_assert_false (sqx_conn_is_busy (conn_of (pair, PAIR_A)));
       release (pair, PAIR_A, a);
       release (pair, PAIR_B, b);
       forget_streams (pair);
@@ -631,8 +730,11 @@ main (int argc, char *argv[])
   g_test_add_func ("/seqex/streams/priority", test_priority);
   g_test_add_func ("/seqex/streams/starved", test_starved);
   g_test_add_func ("/seqex/streams/reader-closes", test_reader_closes);
+  g_test_add_func ("/seqex/streams/refused-at-last", test_refused_at_last);
+  g_test_add_func ("/seqex/streams/no-messages", test_no_messages);
   g_test_add_func ("/seqex/streams/abort", test_abort);
   g_test_add_func ("/seqex/streams/limit", test_limit);
+  g_test_add_func ("/seqex/streams/limit-and-loss", test_limit_and_loss);
   g_test_add_func ("/seqex/streams/lost", test_lost);
   g_test_add_func ("/seqex/streams/close", test_close);
 
