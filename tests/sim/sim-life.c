@@ -178,6 +178,7 @@ sim_program_start (sim_end *end)
   for (uint32_t i = 0; i < world->n_channels; i++)
     open_channel (end, i);
   sim_program_start_soon (end, habits->first_start);
+  sim_streams_start (end);
   if (habits->datagrams > 0)
     sim_world_chore (world, world->now, send_datagrams, end, end->life);
   if (habits->close_at != SQX_TIME_NEVER)
@@ -210,6 +211,7 @@ sim_program_stop (sim_end *end)
     }
   end->program.open = end->program.starting = end->program.owed = end->program.left = 0;
   end->program.datagrams_left = 0;
+  sim_streams_stop (end);
   end->program.held_count = end->program.blocked_count = end->program.ordered_count = 0;
 }
 
@@ -240,6 +242,7 @@ sim_program_close (sim_end *end)
                           ? SQX_CLOSE_NO_ERROR : SQX_CLOSE_FIRST_APPLICATION + 7;
   program->left = 0;
   program->datagrams_left = 0;
+  program->streams_left = 0;
   SIM_TRACE (world, end, rude ? "aborts" : "closes");
   sim_end_enter (end);
   if (rude)
@@ -262,7 +265,8 @@ sim_program_is_done (const sim_end *end)
 
   return end->conn == NULL
          || (program->left == 0 && program->open == 0 && program->owed == 0
-             && program->datagrams_left == 0 && (!program->close_called || end->closed));
+             && program->datagrams_left == 0 && program->streams_left == 0
+             && program->streams_open == 0 && (!program->close_called || end->closed));
 }
 
 /* For whoever looks for the cause of a failure ------------------------------------------- */
@@ -284,6 +288,9 @@ describe_end (const sim_end *end)
           program->start_due ? " soon" : "", program->full ? ", queue full" : "",
           (unsigned long long) program->open, (unsigned long long) program->owed,
           program->held_count, program->blocked_count);
+  printf ("#    %llu streams to open, %llu open\n", (unsigned long long) program->streams_left,
+          (unsigned long long) program->streams_open);
+  sim_streams_describe (end);
   printf ("#    queues %llu, holds %llu bytes, %s; deadline in %lld us\n",
           (unsigned long long) sqx_conn_queued_bytes (conn),
           (unsigned long long) sqx_conn_received_bytes_held (conn),

@@ -526,6 +526,7 @@ uint64_t
 sim_oracle_memory_bound (sim_end *end)
 {
   uint64_t held = sqx_conn_received_bytes_held (end->conn);
+  uint64_t streams = end->world->streaming ? sim_streams_bound (end) : 0;
   sqx_statistics statistics;
   uint64_t bound;
 
@@ -539,9 +540,12 @@ sim_oracle_memory_bound (sim_end *end)
   /* Unconfirmed datagrams that the program has not fetched. */
   if (end->peer->program.habits.datagrams > 0)
     bound += SQX_DATAGRAM_QUEUE * (uint64_t) end->config.max_datagram_size;
+  /* Of those that the peer reads, the records of chunks. */
+  if (end->world->streaming)
+    bound += streams + sim_streams_bound (end->peer);
   end->records = 0;
   sim_oracle_remember (end);
-  if (held > statistics.byte_window + SQX_EARLY_BYTES)
+  if (held > statistics.byte_window + SQX_EARLY_BYTES + streams)
     sim_fail (end->world, "%llu received bytes are held, the window is %llu",
               (unsigned long long) held, (unsigned long long) statistics.byte_window);
   return bound;
@@ -664,6 +668,7 @@ sides_agree (const sim_message *message)
 void
 sim_oracle_agreed (sim_world *world)
 {
+  sim_streams_agreed (world);
   for (size_t i = 0; i < world->message_count; i++)
     {
       const sim_message *message = world->messages[i];

@@ -627,6 +627,8 @@ on_closed (sim_end         *end,
   sim_oracle_closed (end, event);
   program->left = 0;
   program->datagrams_left = 0;
+  program->streams_left = 0;
+  sim_streams_lost (end);
   lose_all (end, false);
 }
 
@@ -674,10 +676,13 @@ sim_program_event (sim_end   *end,
       SIM_TRACE (world, end, "is told of the restart");
       sim_oracle_restarted (end);
       end->program.told_connected = false;
+      sim_streams_lost (end);
       lose_all (end, true);
       break;
     case SQX_EVENT_STREAM:
-      if (event->opened)
+      if (world->streaming)
+        sim_streams_event (end, event);
+      else if (event->opened)
         sqx_stream_release (end->conn, world->now, event->stream);
       break;
     case SQX_EVENT_CLOSED:

@@ -257,9 +257,9 @@ black_out (sim_world *world,
     end->peer->out.dark_until = until;
 }
 
-static void
-draw_blackouts (sim_world *world,
-                sim_end   *end)
+void
+sim_random_blackouts (sim_world *world,
+                      sim_end   *end)
 {
   sim_rng *rng = &world->rng;
 
@@ -302,7 +302,7 @@ run_random (sim_world *world)
       for (int k = 0; k < 2; k++)
         {
           sim_random_habits (world, ends[k], most);
-          draw_blackouts (world, ends[k]);
+          sim_random_blackouts (world, ends[k]);
           sim_end_open (ends[k]);
         }
     }

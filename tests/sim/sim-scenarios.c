@@ -5,6 +5,7 @@
 const sim_scenario *const sim_all_scenarios[] = {
   sim_scenarios_random,
   sim_scenarios_families,
+  sim_scenarios_streams,
   sim_scenarios_attacks,
   sim_scenarios_costs,
   sim_scenarios_secure,

@@ -18,6 +18,8 @@ const sim_scenario sim_scenarios_secure[] = {
   { "secure-last-words", NULL, 40, 1000, "rule 14, encrypted", true },
   { "secure-idle", NULL, 4, 100, "liveness, encrypted", true },
   { "secure-flipped-bits", NULL, 200, 10000, "S1: no flipped bit gets through", true },
+  { "secure-streams", NULL, 300, 20000, "E1 E2 L1 of streams, while hosts move and links die",
+    true },
   { "secure-sparse", NULL, 4, 100, "R3, encrypted", true },
   { "secure-last-missing", NULL, 4, 100, "R3, encrypted", true },
   { "secure-huge-claims", NULL, 10, 300, "R3, encrypted", true },

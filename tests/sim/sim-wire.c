@@ -181,6 +181,25 @@ identify (sim_end   *end,
   entry->message = message;
 }
 
+static bool
+is_stream (const sim_end *end,
+           uint64_t       field)
+{
+  return end->world->streaming && field % 2 != 0;
+}
+
+/* A chunk is an ordered and final message of at most SQX_CHUNK_MAX bytes. */
+static void
+see_chunk (sim_end         *end,
+           const sqx_frame *frame)
+{
+  uint8_t flags = frame->message.flags & (SQX_WIRE_ORDERED | SQX_WIRE_FINAL | SQX_WIRE_REPLY);
+
+  if (flags != (SQX_WIRE_ORDERED | SQX_WIRE_FINAL) || frame->message.total > SQX_CHUNK_MAX)
+    sim_fail (end->world, "a chunk of %llu bytes with flags %x",
+              (unsigned long long) frame->message.total, frame->message.flags);
+}
+
 static void
 see_message (sim_end         *end,
              const sqx_frame *frame)
@@ -326,14 +345,20 @@ see_frame (sim_end         *end,
   switch ((sqx_frame_type) frame->type)
     {
     case SQX_FRAME_MESSAGE:
-      see_message (end, frame);
+      if (is_stream (end, frame->message.channel))
+        see_chunk (end, frame);
+      else
+        see_message (end, frame);
       break;
     case SQX_FRAME_CANCEL:
+      if (is_stream (end, frame->cancel.channel))
+        break;
       notes->has_cancel = true;
       see_cancel (end, frame);
       break;
     case SQX_FRAME_END:
-      see_end (end, frame);
+      if (!is_stream (end, frame->end.channel))
+        see_end (end, frame);
       break;
     case SQX_FRAME_HELLO:
       see_hello (end, frame, notes);
@@ -481,7 +506,7 @@ cancels_arrive (sim_end          *end,
   sqx_frame frame;
 
   while (reader.at < reader.end && sqx_decode_frame (&reader, &frame))
-    if (frame.type == SQX_FRAME_CANCEL)
+    if (frame.type == SQX_FRAME_CANCEL && !is_stream (end, frame.cancel.channel))
       {
         uint32_t channel = sim_channel_index (end->world, frame.cancel.channel / 2);
         sim_entry *entry = sim_wire_entry (end->peer, channel, frame.cancel.number);

@@ -76,6 +76,7 @@ sim_world_free (sim_world *world)
     sim_host_free (world->hosts[i]);
   for (size_t i = 0; i < world->message_count; i++)
     sim_message_free (world->messages[i]);
+  sim_streams_free (world);
   free (world->messages);
   free (world->heap);
   free (world);

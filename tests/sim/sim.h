@@ -8,6 +8,7 @@
  *   host     an endpoint and the driver that wakes it; its ends are encrypted  sim-host.c
  *   wire     looks into the datagrams that an end sends                     sim-wire.c
  *   program  what uses the end: starts exchanges, answers, cancels          sim-program.c
+ *   streams  what uses streams, and what must hold of them                  sim-streams.c
  *   oracle   what must hold, judged from both sides at once                 sim-oracle.c
  *
  * Scenarios (sim-random.c, sim-families.c, sim-attacks.c …) build worlds and run them.
@@ -39,6 +40,7 @@ typedef struct sim_end sim_end;
 typedef struct sim_host sim_host;
 typedef struct sim_message sim_message;
 typedef struct sim_packet sim_packet;
+typedef struct sim_stream sim_stream;
 
 /* Network ------------------------------------------------------------------------------- */
 
@@ -229,6 +231,7 @@ typedef struct
   uint64_t read_batch;
   uint64_t datagrams;
   uint64_t datagram_interval;
+  uint64_t streams;        /* to open */
   uint64_t close_at;       /* SQX_TIME_NEVER: not by itself */
   bool     abort;
   uint64_t deaf_from, deaf_until; /* accepts no messages */
@@ -246,6 +249,8 @@ typedef struct
   uint64_t      given_up;        /* waits that it cancelled */
   uint64_t      submitted;       /* exchanges that it started */
   uint64_t      datagrams_left;
+  uint64_t      streams_left;    /* to open */
+  uint64_t      streams_open;    /* of both sides, and not released */
   bool          start_due;       /* an event to start is scheduled */
   bool          full;            /* QUEUE_FULL, and no WRITABLE since */
   bool          told_connected;
@@ -383,6 +388,9 @@ struct sim_world
   sim_message **messages;
   size_t       message_count, message_capacity;
 
+  sim_stream **streams;       /* ends of them */
+  size_t       stream_count, stream_capacity;
+
   uint64_t     heal_at;       /* the networks work from then on */
   bool         healed;
   uint64_t     last_progress;
@@ -393,6 +401,7 @@ struct sim_world
   bool         restarts;      /* some program dies or comes back */
   bool         close_after;   /* close all in the end, and look at that too */
   bool         closing;
+  bool         streaming;     /* programs use streams */
   bool         secure;        /* its ends are encrypted */
   bool         eventful;      /* hosts move, keys change … */
   uint32_t     places;        /* where hosts have been */
@@ -413,7 +422,7 @@ struct sim_world
   void       (*trigger) (sim_world *world); /* … this */
 
   /* Figures. */
-  uint64_t     exchanges, delivered, replies, datagrams;
+  uint64_t     exchanges, delivered, replies, datagrams, stream_bytes;
 };
 
 /* sim-world.c */
@@ -514,6 +523,20 @@ void       sim_program_settle (sim_end *end);
 void       sim_program_close  (sim_end *end);
 bool       sim_program_is_done (const sim_end *end);
 
+/* sim-streams.c */
+void       sim_streams_start  (sim_end *end);
+void       sim_streams_event  (sim_end *end, const sqx_event *event);
+/* The connection, or the session, is over: so are the streams that were of it. */
+void       sim_streams_lost   (sim_end *end);
+/* The program is about to vanish. */
+void       sim_streams_stop   (sim_end *end);
+/* What @end may hold of streams. */
+uint64_t   sim_streams_bound  (const sim_end *end);
+void       sim_streams_agreed (sim_world *world);
+/* Prints those that are open. */
+void       sim_streams_describe (const sim_end *end);
+void       sim_streams_free   (sim_world *world);
+
 /* sim-message.c */
 sim_message *sim_message_new  (sim_end *from, uint32_t channel, uint64_t size, uint32_t flags,
                                sim_message *parent);
@@ -564,6 +587,7 @@ typedef struct
 
 extern const sim_scenario sim_scenarios_random[];
 extern const sim_scenario sim_scenarios_families[];
+extern const sim_scenario sim_scenarios_streams[];
 extern const sim_scenario sim_scenarios_attacks[];
 extern const sim_scenario sim_scenarios_costs[];
 extern const sim_scenario sim_scenarios_secure[];
@@ -577,6 +601,7 @@ void sim_random_path    (sim_world *world, sim_path *path);
 void sim_random_habits  (sim_world *world, sim_end *end, uint64_t most_starts);
 void sim_random_driver  (sim_world *world, sim_end *end);
 void sim_random_channels (sim_world *world);
+void sim_random_blackouts (sim_world *world, sim_end *end);
 
 /* Runs one; false if it failed, which was printed. The world is filled with what it counted. */
 bool sim_scenario_run (const sim_scenario *scenario, uint64_t seed, bool trace, sim_world *result);
