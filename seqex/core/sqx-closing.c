@@ -30,11 +30,8 @@ set_reason (sqx_closing   *closing,
       while (size > 0 && (reason[size] & 0xc0) == 0x80)
         size--;
     }
-  if (size > 0 && sqx_utf8_valid (reason, size))
-    memcpy (closing->reason, reason, size);
-  else
-    size = 0;
-  closing->reason[size] = '\0';
+  free (closing->reason);
+  closing->reason = sqx_utf8_valid (reason, size) ? sqx_text_copy (reason, size) : NULL;
 }
 
 /* The program never wanted this peer: it hears of nothing that came from it. */

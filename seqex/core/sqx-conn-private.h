@@ -27,7 +27,7 @@ typedef struct
   bool       forced;     /* the close time-out has passed */
   unsigned   sends_left; /* unasked repetitions of CLOSE */
   uint64_t   answered;   /* packets that came while CLOSING */
-  char       reason[SQX_CLOSE_REASON_MAX + 1];
+  char      *reason;     /* NULL: none, or no memory for it */
 } sqx_closing;
 
 struct sqx_conn
@@ -67,8 +67,9 @@ struct sqx_conn
 
   sqx_counters   counters;
   sqx_statistics statistics;
-  char           application_id[SQX_APPLICATION_ID_MAX + 1];
-  char           peer_application_id[SQX_APPLICATION_ID_MAX + 1];
+  char          *other_application_id; /* the peer's, if it is not the same; NULL also if there is
+                                        * no memory */
+  char           application_id[];
 };
 
 /* Whoever drives the connection must look at it again. */
@@ -110,6 +111,14 @@ sqx_conn_overhead (const sqx_conn *conn)
 }
 
 /* sqx-strings.c */
+
+/* NULL: no memory, or nothing in it. */
+char *sqx_text_copy (const void *text, size_t size);
+static inline const char *
+sqx_text_or_none (const char *text)
+{
+  return text != NULL ? text : "";
+}
 
 /* Room for what sqx_application_mismatch() writes. */
 #define SQX_APPLICATION_REASON_MAX (2 * SQX_APPLICATION_ID_MAX + 64)

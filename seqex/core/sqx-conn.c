@@ -20,12 +20,12 @@ sqx_conn_new (const sqx_config *config,
   sqx_config_fill (&filled);
   if (!sqx_config_is_valid (&filled))
     return NULL;
-  conn = calloc (1, sizeof *conn);
+  filled.application_id = sqx_text_or_none (filled.application_id);
+  conn = calloc (1, sizeof *conn + strlen (filled.application_id) + 1);
   if (conn == NULL)
     return NULL;
 
-  if (filled.application_id != NULL)
-    memcpy (conn->application_id, filled.application_id, strlen (filled.application_id));
+  memcpy (conn->application_id, filled.application_id, strlen (filled.application_id));
   filled.application_id = conn->application_id;
   conn->config = filled;
   conn->state = SQX_STATE_CONNECTING;
@@ -73,6 +73,8 @@ sqx_conn_free (sqx_conn *conn)
   sqx_session_clear (&conn->session);
   sqx_link_clear (&conn->link);
   free (conn->secure);
+  free (conn->closing.reason);
+  free (conn->other_application_id);
   free (conn);
 }
 
@@ -371,7 +373,7 @@ fill_closed_event (const sqx_conn *conn,
   event->error = conn->closing.error;
   event->code = conn->closing.code;
   event->by_peer = conn->closing.by_peer;
-  memcpy (event->reason_text, conn->closing.reason, sizeof event->reason_text);
+  strcpy (event->reason_text, sqx_text_or_none (conn->closing.reason));
 }
 
 static void

@@ -71,7 +71,7 @@
 
 #define SQX_POOL_MAX              128u /* records of messages kept, each way, while messages come */
 #define SQX_INDEX_KEPT            128u /* slots for open messages, likewise */
-#define SQX_REST_DELAY            (250 * SQX_MILLISECOND) /* without an open message until they go */
+#define SQX_REST_DELAY            (2 * SQX_SECOND) /* without an open message until they go */
 
 /* Streams (docs/protocol.md, section 8) ------------------------------------------------ */
 
@@ -98,7 +98,9 @@
 #define SQX_FORMER_EPOCHS         8u   /* earlier incarnations of the peer that are remembered */
 #define SQX_HINT_INTERVAL         (100 * SQX_MILLISECOND) /* between answers to a wrong epoch */
 
-#define SQX_PACKET_RECORDS        512u /* frames in one packet that are tracked, at most */
+#define SQX_PACKET_RECORDS        512u /* frames in one packet that are tracked, at most … */
+#define SQX_PACKET_RECORDS_FIRST  32u  /* … and until one was full of them … */
+#define SQX_PACKET_RECORDS_MORE   4u   /* … so many times as many are allowed */
 #define SQX_FRAGMENT_LEAST        64u  /* a message is not cut into pieces smaller than this */
 #define SQX_TURNS_PASSED          256u /* messages that one may pass on the way to its turn */
 

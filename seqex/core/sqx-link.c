@@ -193,7 +193,9 @@ bool
 sqx_link_prepare (sqx_link         *link,
                   const sqx_config *config)
 {
-  if (!sqx_recovery_reserve (&link->recovery, SQX_PACKET_RECORDS))
+  if (link->recovery.sent.packets == NULL)
+    link->records = SQX_PACKET_RECORDS_FIRST;
+  if (!sqx_recovery_reserve (&link->recovery, link->records))
     return false;
   if (link->skip_in == 0)
     {
@@ -238,6 +240,8 @@ sqx_link_sent (sqx_link         *link,
 {
   sqx_recovery_on_sent (&link->recovery, now, packet->writer.size, packet->eliciting, limited,
                         packet->records, packet->count);
+  if (sqx_packet_full (packet))
+    link->records = SQX_MIN (SQX_PACKET_RECORDS_MORE * link->records, SQX_PACKET_RECORDS);
   link->pmtu.full += packet->eliciting && !limited;
   if (packet->eliciting)
     sqx_pacer_sent (&link->pacer, now, rate (link), link->pmtu.size, packet->writer.size);

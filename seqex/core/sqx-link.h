@@ -28,6 +28,7 @@ typedef struct
   bool          ready_due;   /* READY must go out now */
   bool          ping_due;
   uint64_t      skip_in;     /* packets until a number is left out */
+  size_t        records;     /* that one packet may have: few, until one was full of them */
 } sqx_link;
 
 void sqx_link_init  (sqx_link *link, sqx_session *session, const sqx_config *config,

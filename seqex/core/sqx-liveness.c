@@ -91,7 +91,8 @@ update_rest (sqx_conn *conn)
   if (!conn->session.used || sqx_session_is_busy (&conn->session))
     sqx_timers_stop (&conn->timers, SQX_TIMER_REST);
   else if (conn->timers.at[SQX_TIMER_REST] == SQX_TIME_NEVER)
-    sqx_timers_set (&conn->timers, SQX_TIMER_REST, sqx_time_add (conn->now, SQX_REST_DELAY));
+    sqx_timers_set (&conn->timers, SQX_TIMER_REST,
+                    sqx_time_later (sqx_time_add (conn->now, SQX_REST_DELAY)));
 }
 
 static void

@@ -12,6 +12,7 @@ typedef struct
   sqx_writer writer;
   size_t     full_size; /* what an empty packet of this connection could hold, header included */
   size_t     count;
+  size_t     most;      /* of them; at most SQX_PACKET_RECORDS */
   bool       eliciting; /* carries something that the peer acknowledges */
   sqx_record records[SQX_PACKET_RECORDS];
 } sqx_packet;
@@ -19,7 +20,7 @@ typedef struct
 static inline bool
 sqx_packet_full (const sqx_packet *packet)
 {
-  return packet->count == SQX_PACKET_RECORDS;
+  return packet->count >= packet->most;
 }
 
 /* Notes a frame that was just written. The caller has checked sqx_packet_full(). */

@@ -35,7 +35,6 @@ sqx_conn_learn_peer (sqx_conn        *conn,
 {
   conn->peer_known = true;
   conn->peer_idle = hello->idle_timeout > 0 ? hello->idle_timeout : SQX_TIME_NEVER;
-  memcpy (conn->peer_application_id, hello->application_id, sizeof hello->application_id);
   sqx_link_peer_known (&conn->link, &conn->config, hello->ack_delay, hello->max_datagram_size);
   if (resumed)
     return;
@@ -69,7 +68,8 @@ handle_hello (sqx_conn        *conn,
     {
       char reason[SQX_APPLICATION_REASON_MAX];
 
-      memcpy (conn->peer_application_id, hello.application_id, sizeof hello.application_id);
+      conn->other_application_id = sqx_text_copy (hello.application_id,
+                                                  strlen (hello.application_id));
       sqx_application_mismatch (reason, conn->application_id, hello.application_id);
       sqx_conn_fail (conn, now, SQX_ERR_APPLICATION_MISMATCH, SQX_CLOSE_APPLICATION_MISMATCH,
                      reason);

@@ -599,13 +599,18 @@ probe_deadline (const sqx_recovery *recovery)
                                     recovery->pto_count));
 }
 
-/* After much was sent and all is settled, what is remembered of it is forgotten in good time. */
+/* When all is settled, what is remembered of it is forgotten: in good time if it is much, else after
+ * a rest, because sending may go on. */
 static uint64_t
 tidy_deadline (const sqx_recovery *recovery)
 {
-  if (recovery->eliciting_in_flight > 0 || !sqx_sent_is_large (&recovery->sent))
+  uint64_t at = sqx_time_add (recovery->skip_mark_time, remembered (recovery) + 1);
+
+  if (recovery->eliciting_in_flight > 0 || recovery->sent.packets == NULL)
     return SQX_TIME_NEVER;
-  return sqx_time_add (recovery->skip_mark_time, remembered (recovery) + 1);
+  if (sqx_sent_is_large (&recovery->sent))
+    return at;
+  return SQX_MAX (at, sqx_time_later (sqx_time_add (recovery->last_eliciting, SQX_REST_DELAY)));
 }
 
 uint64_t

@@ -5,10 +5,10 @@
 
 #include "sqx-util.h"
 
-/* Rings of this size are kept even when empty, so that a connection that sends now and then does
- * not allocate each time. */
-#define SMALL_PACKETS 32u
-#define SMALL_RECORDS 64u
+/* Of the first rings; larger ones are given back sooner. */
+#define SMALL_PACKETS 8u
+#define SMALL_RECORDS 16u
+#define LARGE_PACKETS 32u
 
 void
 sqx_sent_init (sqx_sent *sent,
@@ -260,16 +260,12 @@ sqx_sent_trim (sqx_sent *sent,
 void
 sqx_sent_shrink (sqx_sent *sent)
 {
-  if (sent->first_number < sent->next_number)
-    return;
-  if (sent->packet_capacity > SMALL_PACKETS)
-    free_packets (sent);
-  if (sent->record_capacity > SMALL_RECORDS)
-    free_records (sent);
+  if (sent->first_number == sent->next_number)
+    sqx_sent_clear (sent);
 }
 
 bool
 sqx_sent_is_large (const sqx_sent *sent)
 {
-  return sent->packet_capacity > SMALL_PACKETS || sent->record_capacity > SMALL_RECORDS;
+  return sent->packet_capacity > LARGE_PACKETS || sent->record_capacity > 2 * LARGE_PACKETS;
 }

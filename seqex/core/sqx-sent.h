@@ -91,7 +91,7 @@ const sqx_record *sqx_sent_record (const sqx_sent *sent, const sqx_sent_packet *
 /* Drops what is settled from the front: DONE, SKIPPED below @skip_floor, and LOST declared before
  * @lost_before. */
 void             sqx_sent_trim    (sqx_sent *sent, uint64_t skip_floor, uint64_t lost_before);
-/* Gives memory back when nothing is left, but for two small rings. */
+/* Gives memory back when nothing is left. */
 void             sqx_sent_shrink  (sqx_sent *sent);
-/* Whether more memory is held than an idle connection should. */
+/* Whether more memory is held than that of a connection that sends now and then. */
 bool             sqx_sent_is_large (const sqx_sent *sent);

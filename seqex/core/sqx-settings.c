@@ -278,7 +278,7 @@ sqx_conn_peer_max_message_size (const sqx_conn *conn)
 const char *
 sqx_conn_peer_application_id (const sqx_conn *conn)
 {
-  return conn->peer_application_id;
+  return conn->peer_known ? conn->application_id : sqx_text_or_none (conn->other_application_id);
 }
 
 uint32_t

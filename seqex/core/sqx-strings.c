@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sqx-conn-private.h"
 
+#include <stdlib.h>
+
 const char *
 sqx_result_string (sqx_result result)
 {
@@ -54,6 +56,15 @@ sqx_end_reason_string (sqx_end_reason reason)
     case SQX_END_CLOSING:   return "closing";
     }
   return "unknown reason";
+}
+
+char *
+sqx_text_copy (const void *text,
+               size_t      size)
+{
+  char *copy = size > 0 ? calloc (1, size + 1) : NULL;
+
+  return copy != NULL ? memcpy (copy, text, size) : NULL;
 }
 
 /* Appends as much of @text as fits. */

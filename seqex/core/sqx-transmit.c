@@ -63,6 +63,19 @@ sqx_conn_max_datagram_payload (const sqx_conn *conn)
 
 /* Packets ------------------------------------------------------------------------------ */
 
+/* The records are not touched: there is room for many. */
+static void
+init_packet (const sqx_conn *conn,
+             sqx_packet     *packet,
+             uint8_t        *buffer,
+             size_t          capacity)
+{
+  packet->writer = (sqx_writer) { buffer, 0, capacity };
+  packet->count = 0;
+  packet->most = conn->link.records;
+  packet->eliciting = false;
+}
+
 static void
 begin_plain (sqx_conn   *conn,
              sqx_packet *packet,
@@ -79,7 +92,7 @@ begin_plain (sqx_conn   *conn,
   };
 
   conn->plain.called |= destination_epoch == 0;
-  *packet = (sqx_packet) { .writer = { buffer, 0, capacity } };
+  init_packet (conn, packet, buffer, capacity);
   sqx_write_plain (&packet->writer, &header);
 }
 
@@ -99,7 +112,7 @@ begin_data (sqx_conn   *conn,
   if (secure->wanted_phase > secure->keys.send.phase || sqx_keys_due (&secure->keys))
     (void) sqx_keys_update (&secure->keys);
   header.phase = sqx_keys_phase (&secure->keys);
-  packet->writer = (sqx_writer) { buffer, 0, capacity - SQX_TAG_SIZE };
+  init_packet (conn, packet, buffer, capacity - SQX_TAG_SIZE);
   sqx_write_data (&packet->writer, &header);
 }
 
@@ -115,8 +128,6 @@ begin_packet (sqx_conn   *conn,
   else
     begin_plain (conn, packet, buffer, size, conn->plain.epoch, conn->plain.peer_epoch);
   packet->full_size = packet->writer.capacity;
-  packet->count = 0;
-  packet->eliciting = false;
 }
 
 /* What cannot be encrypted is a packet that is lost, and its keys may be used up. */
@@ -183,7 +194,8 @@ transmit_close (sqx_conn *conn,
 {
   const sqx_closing *closing = &conn->closing;
   sqx_packet packet;
-  size_t size = strlen (closing->reason);
+  const char *reason = sqx_text_or_none (closing->reason);
+  size_t size;
   bool aside;
 
   /* It stays due, and is tried again with the next call. */
@@ -193,7 +205,7 @@ transmit_close (sqx_conn *conn,
   if (needs_hello (conn))
     pack_hello (conn, &packet);
   /* The code alone fits always. */
-  if (!sqx_write_close (&packet.writer, closing->code, closing->reason, size))
+  if (!sqx_write_close (&packet.writer, closing->code, reason, strlen (reason)))
     sqx_write_close (&packet.writer, closing->code, "", 0);
   size = end_packet (conn, now, &packet, true);
 

@@ -36,6 +36,20 @@ sqx_time_add (uint64_t time, uint64_t span)
   return span > UINT64_MAX - time ? UINT64_MAX : time + span;
 }
 
+/* What many connections do at no very particular time they do in the same instants, so that one wake
+ * serves them: up to a millisecond earlier, or up to 65 ms later. */
+static inline uint64_t
+sqx_time_earlier (uint64_t time)
+{
+  return time - time % 1000;
+}
+
+static inline uint64_t
+sqx_time_later (uint64_t time)
+{
+  return time | 0xffff;
+}
+
 /* An intrusive, circular, doubly linked list. A node that is in no list points at itself. */
 typedef struct sqx_node sqx_node;
 struct sqx_node

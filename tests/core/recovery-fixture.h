@@ -100,6 +100,19 @@ check_sums (const sqx_recovery *recovery)
   g_assert_cmpuint (recovery->plain_outstanding, ==, plain);
 }
 
+/* Nothing is waited for but the time to give memory back. */
+static inline void
+assert_rests (const Fixture *f)
+{
+  const sqx_recovery *recovery = &f->recovery;
+  guint64 deadline = sqx_recovery_deadline (recovery);
+
+  g_assert_cmpuint (recovery->eliciting_in_flight, ==, 0);
+  g_assert_true (deadline == SQX_TIME_NEVER || recovery->sent.packets != NULL);
+  g_assert_true (sqx_sent_is_large (&recovery->sent) ||
+                 deadline >= recovery->last_eliciting + SQX_REST_DELAY);
+}
+
 static inline guint64
 send_packet (Fixture *f,
              gsize    size,

@@ -310,6 +310,7 @@ packed_init (Packed *packed,
   memset (&packed->packet, 0, sizeof packed->packet);
   packed->packet.writer = (sqx_writer) { packed->data, 0, capacity };
   packed->packet.full_size = capacity;
+  packed->packet.most = SQX_PACKET_RECORDS;
   packed->frames = g_array_new (FALSE, TRUE, sizeof (sqx_frame));
 }
 

@@ -169,6 +169,57 @@ test_skip_once (void)
   link_tear_down (&l);
 }
 
+/* A packet with as many records as one may have. */
+static void
+send_full (Linked *l)
+{
+  Packed packed;
+
+  packed_init (&packed, PACKET);
+  packed.packet.writer.size = 100;
+  g_assert_true (sqx_link_prepare (&l->link, &l->f.config));
+  packed.packet.most = l->link.records;
+  while (!sqx_packet_full (&packed.packet))
+    sqx_packet_note (&packed.packet, &ping);
+  sqx_link_sent (&l->link, l->f.now, &packed.packet, true);
+  packed_clear (&packed);
+}
+
+/* Where packets hold few frames there is room for few; where one was full of them, for more, until
+ * all is given back. */
+static void
+test_records (void)
+{
+  Linked l;
+
+  link_set_up (&l, PACKET, 0);
+  for (guint i = 0; i < 5; i++)
+    {
+      send_packet (&l, &ping);
+      g_assert_cmpuint (l.link.records, ==, SQX_PACKET_RECORDS_FIRST);
+    }
+  g_assert_cmpuint (l.link.recovery.sent.record_capacity, ==, 2 * SQX_PACKET_RECORDS_FIRST);
+  for (size_t most = 2 * SQX_PACKET_RECORDS_FIRST; most < SQX_PACKET_RECORDS; most *= 2)
+    {
+      send_full (&l);
+      g_assert_cmpuint (l.link.records, >=, most);
+    }
+  send_full (&l);
+  g_assert_cmpuint (l.link.records, ==, SQX_PACKET_RECORDS);
+  send_packet (&l, &ping);
+  g_assert_cmpuint (l.link.records, ==, SQX_PACKET_RECORDS);
+
+  ack (&l, 0, l.link.recovery.sent.next_number - 1);
+  while (sqx_recovery_deadline (&l.link.recovery) != SQX_TIME_NEVER)
+    {
+      l.f.now = sqx_recovery_deadline (&l.link.recovery);
+      sqx_recovery_on_timeout (&l.link.recovery, l.f.now);
+    }
+  send_packet (&l, &ping);
+  g_assert_cmpuint (l.link.records, ==, SQX_PACKET_RECORDS_FIRST);
+  link_tear_down (&l);
+}
+
 static void
 test_no_memory (void)
 {
@@ -370,6 +421,7 @@ main (int    argc,
   g_test_add_func ("/seqex/link/may-send", test_may_send);
   g_test_add_func ("/seqex/link/skip", test_skip);
   g_test_add_func ("/seqex/link/skip-once", test_skip_once);
+  g_test_add_func ("/seqex/link/records", test_records);
   g_test_add_func ("/seqex/link/no-memory", test_no_memory);
   g_test_add_func ("/seqex/link/ack-of-unsent", test_ack_of_unsent);
   g_test_add_func ("/seqex/link/ack-modulo", test_ack_modulo);

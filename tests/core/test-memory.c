@@ -11,7 +11,7 @@
 #define MS SQX_MILLISECOND
 
 /* Of one side's connection. What the library keeps for each key comes on top, and is told. */
-#define IDLE_MAX 8192
+#define IDLE_MAX 5120
 
 /* What the core holds. */
 static gint64 held;

@@ -15,7 +15,7 @@ test_idle (void)
 
   /* What asks for no acknowledgement takes no room and wakes nobody. */
   send_packet (&f, 1000, FALSE, TRUE);
-  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, SQX_TIME_NEVER);
+  assert_rests (&f);
   g_assert_cmpuint (sqx_recovery_room (&f.recovery), ==, 12000);
   ack (&f, 0, 0);
   assert_told (&f, "+0");
@@ -143,7 +143,7 @@ test_packet_threshold (void)
   assert_told (&f, "-7 -8");
   g_assert_cmpuint (f.recovery.probe_timeouts, ==, 0);
   g_assert_cmpuint (f.recovery.bytes_in_flight, ==, 0);
-  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, SQX_TIME_NEVER);
+  assert_rests (&f);
   tear_down (&f);
 }
 
@@ -177,7 +177,7 @@ test_time_threshold (void)
   f.now += 90 * MS;
   ack (&f, 5, 5);
   assert_told (&f, "+5");
-  g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), ==, SQX_TIME_NEVER);
+  assert_rests (&f);
   f.now += 100 * MS;
   send_packet (&f, DATAGRAM, TRUE, FALSE);
   f.now += 90 * MS;
@@ -507,6 +507,48 @@ test_plain_bound (void)
   tear_down (&f);
 }
 
+/* What is remembered of a connection at rest, also of what nobody acknowledges, goes within a few
+ * deadlines, and the memory with it; then there is none. */
+static void
+test_rest (void)
+{
+  Fixture f;
+  guint64 last;
+  guint wakes = 0;
+
+  set_up (&f);
+  sample (&f, 10 * MS); /* 0 */
+  skip (&f);            /* 1 */
+  send_many (&f, 4);    /* 2 to 5 */
+  f.now += 10 * MS;
+  ack (&f, 5, 5);
+  expire (&f);
+  ack (&f, 3, 5);
+  send_packet (&f, 40, FALSE, TRUE); /* 6 */
+  last = f.recovery.last_eliciting;
+  g_assert_cmpuint (f.recovery.sent.packet_capacity, <=, 8);
+  while (sqx_recovery_deadline (&f.recovery) != SQX_TIME_NEVER)
+    {
+      g_assert_cmpuint (sqx_recovery_deadline (&f.recovery), >=, f.now);
+      f.now = sqx_recovery_deadline (&f.recovery);
+      g_assert_cmpuint (f.now, >=, last + SQX_REST_DELAY);
+      g_assert_nonnull (f.recovery.sent.packets);
+      sqx_recovery_on_timeout (&f.recovery, f.now);
+      g_assert_cmpuint (++wakes, <=, 3);
+    }
+  g_assert_null (f.recovery.sent.packets);
+  g_assert_null (f.recovery.sent.records);
+  g_assert_cmpuint (f.recovery.plain_outstanding, ==, 0);
+  g_assert_cmpuint (f.now, <, last + SQX_REST_DELAY + SQX_SECOND);
+
+  /* It goes on as if nothing had been. */
+  g_string_truncate (f.told, 0);
+  g_assert_cmpuint (send_packet (&f, DATAGRAM, TRUE, TRUE), ==, 7);
+  ack (&f, 6, 7);
+  assert_told (&f, "+7");
+  tear_down (&f);
+}
+
 /* Sends at @times, in ms after 2000, acknowledges the last, and maybe one in between. */
 static gboolean
 collapses (const guint64 *times,
@@ -691,6 +733,7 @@ main (int    argc,
   g_test_add_func ("/seqex/recovery/skipped", test_skipped);
   g_test_add_func ("/seqex/recovery/skipped-are-forgotten", test_skipped_are_forgotten);
   g_test_add_func ("/seqex/recovery/plain-bound", test_plain_bound);
+  g_test_add_func ("/seqex/recovery/rest", test_rest);
   g_test_add_func ("/seqex/recovery/persistent", test_persistent);
   g_test_add_func ("/seqex/recovery/persistent-kinds", test_persistent_kinds);
   g_test_add_func ("/seqex/recovery/persistent-start", test_persistent_start);

@@ -234,7 +234,7 @@ test_resets (Links        *links,
   links_open (links);
   links_connect (links, FALSE);
   links_check_works (links);
-  world_run (links->world, SQX_SECOND);
+  world_run (links->world, SQX_REST_DELAY + SQX_SECOND);
   before[0] = mark (links->talk);
   before[1] = mark (links->peer);
 
