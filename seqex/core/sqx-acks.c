@@ -93,7 +93,7 @@ sqx_acks_add (sqx_acks *acks,
   if (acks->eliciting >= ELICITING_THRESHOLD || (!first && number != next))
     acks->immediate = true;
   if (acks->deadline == SQX_TIME_NEVER)
-    acks->deadline = sqx_time_add (now, acks->max_delay);
+    acks->deadline = sqx_time_by (now, acks->max_delay);
   return true;
 }
 

@@ -171,6 +171,19 @@ sqx_endpoint_touch (sqx_conn *conn)
     sqx_list_append (&endpoint->stale, &attachment->stale);
 }
 
+void
+sqx_endpoint_warm (const sqx_conn *conn)
+{
+  sqx_endpoint *endpoint = conn->attachment.endpoint;
+
+  if (endpoint == NULL || endpoint->warm == conn)
+    return;
+  endpoint->warm = conn;
+  sqx_prefetch (conn, sizeof *conn);
+  if (conn->secure != NULL)
+    sqx_prefetch (conn->secure, sizeof *conn->secure);
+}
+
 /* By the key alone: who opens several connections has them under one. */
 static uint64_t
 hash_of_key (const sqx_endpoint *endpoint,

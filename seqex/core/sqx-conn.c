@@ -199,8 +199,10 @@ sqx_conn_send (sqx_conn          *conn,
                void              *tag,
                sqx_outgoing     **handle)
 {
-  sqx_result result = sqx_conn_usable (conn, SQX_STATE_RECONNECTING);
+  sqx_result result;
 
+  sqx_endpoint_warm (conn);
+  result = sqx_conn_usable (conn, SQX_STATE_RECONNECTING);
   if (result == SQX_OK && (channel >= conn->config.max_channels ||
                            (conn->peer_known && channel >= conn->session.peer_max_channels)))
     result = SQX_ERR_INVALID;

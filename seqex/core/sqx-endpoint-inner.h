@@ -35,6 +35,7 @@ struct sqx_endpoint
 
   sqx_admission *admission; /* NULL: PLAIN connections only */
 
+  const sqx_conn *warm;    /* the connection used last: it is in the caches */
   uint32_t  n_connections;
   uint32_t  n_counted;     /* those that peers opened */
   uint32_t  n_questions;   /* that the program has not answered */

@@ -52,6 +52,8 @@ bool sqx_endpoint_attach (sqx_endpoint *endpoint, sqx_conn *conn);
 void sqx_endpoint_detach (sqx_conn *conn);
 /* Something in @conn changed: it is polled, and its deadline is looked at anew. */
 void sqx_endpoint_touch  (sqx_conn *conn);
+/* @conn is about to be used. */
+void sqx_endpoint_warm   (const sqx_conn *conn);
 /* The peer key of @conn is known now. */
 void sqx_endpoint_peer_known (sqx_conn *conn);
 

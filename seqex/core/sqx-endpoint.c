@@ -341,7 +341,10 @@ handle_routed (sqx_endpoint      *endpoint,
   else if (route->kind == SQX_ROUTE_HANDSHAKE)
     endpoint->counters.unknown_id++; /* nobody knows that id as one of a link yet */
   else if (is_data)
-    sqx_conn_handle_data (route->owner, now, from, data, size);
+    {
+      sqx_endpoint_warm (route->owner);
+      sqx_conn_handle_data (route->owner, now, from, data, size);
+    }
   else
     sqx_conn_handle_confirm (route->owner, now);
 }
@@ -453,6 +456,7 @@ sqx_endpoint_handle_timeout (sqx_endpoint *endpoint,
       sqx_conn *conn = SQX_CONTAINER (attachment, sqx_conn, attachment);
 
       sqx_node_unlink (node);
+      sqx_endpoint_warm (conn);
       sqx_conn_handle_timeout (conn, now);
       sqx_endpoint_touch (conn);
     }

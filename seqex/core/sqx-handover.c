@@ -107,7 +107,7 @@ sqx_handover_end (sqx_incoming  *message,
   bool may_wait = sqx_channel_is_stream (message->channel)
                   ? sqx_stream_end_waits (sqx_channel_stream (message->channel), message)
                   : message->is_reply && message->final;
-  uint64_t at = may_wait ? sqx_time_add (now, session->config->ack_delay) : 0;
+  uint64_t at = may_wait ? sqx_time_by (now, session->config->ack_delay) : 0;
 
   assert (message->answer == NULL && message->state != SQX_INCOMING_ENDED);
   if (message->state == SQX_INCOMING_TAKEN)

@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "sqx-util.h"
 #include "sqx.h"
 
 #define FIRST_CAPACITY 16u
+#define FANOUT         4u
 
 void
 sqx_heap_init (sqx_heap *heap)
@@ -17,7 +19,7 @@ sqx_heap_init (sqx_heap *heap)
 void
 sqx_heap_clear (sqx_heap *heap)
 {
-  free (heap->nodes);
+  free (heap->slots);
   sqx_heap_init (heap);
 }
 
@@ -26,78 +28,77 @@ sqx_heap_reserve (sqx_heap *heap,
                   size_t    count)
 {
   size_t capacity = heap->capacity > 0 ? heap->capacity : FIRST_CAPACITY;
-  sqx_heap_node **nodes;
+  sqx_heap_slot *slots;
 
   if (count <= heap->capacity)
     return true;
   while (capacity < count)
     {
-      if (capacity > SIZE_MAX / sizeof (*nodes) / 2)
+      if (capacity > SIZE_MAX / sizeof *slots / 2)
         return false;
       capacity *= 2;
     }
-  nodes = realloc (heap->nodes, capacity * sizeof (*nodes));
-  if (nodes == NULL)
+  slots = realloc (heap->slots, capacity * sizeof *slots);
+  if (slots == NULL)
     return false;
-  heap->nodes = nodes;
+  heap->slots = slots;
   heap->capacity = capacity;
   return true;
 }
 
 static void
-put (sqx_heap      *heap,
-     size_t         place,
-     sqx_heap_node *node)
+put (sqx_heap     *heap,
+     size_t        place,
+     sqx_heap_slot slot)
 {
-  heap->nodes[place] = node;
-  node->place = place;
+  heap->slots[place] = slot;
+  slot.node->place = place;
 }
 
 static void
-move_up (sqx_heap      *heap,
-         sqx_heap_node *node)
+move_up (sqx_heap     *heap,
+         size_t        place,
+         sqx_heap_slot slot)
 {
-  size_t place = node->place;
+  size_t parent;
 
-  while (place > 0 && heap->nodes[(place - 1) / 2]->at > node->at)
-    {
-      put (heap, place, heap->nodes[(place - 1) / 2]);
-      place = (place - 1) / 2;
-    }
-  put (heap, place, node);
+  for (; place > 0 && heap->slots[parent = (place - 1) / FANOUT].at > slot.at; place = parent)
+    put (heap, place, heap->slots[parent]);
+  put (heap, place, slot);
 }
 
 static void
-move_down (sqx_heap      *heap,
-           sqx_heap_node *node)
+move_down (sqx_heap     *heap,
+           size_t        place,
+           sqx_heap_slot slot)
 {
-  size_t place = node->place, child;
+  size_t child;
 
-  while ((child = 2 * place + 1) < heap->count)
+  while ((child = FANOUT * place + 1) < heap->count)
     {
-      if (child + 1 < heap->count && heap->nodes[child + 1]->at < heap->nodes[child]->at)
-        child++;
-      if (heap->nodes[child]->at >= node->at)
+      size_t end = SQX_MIN (child + FANOUT, heap->count);
+
+      for (size_t next = child + 1; next < end; next++)
+        if (heap->slots[next].at < heap->slots[child].at)
+          child = next;
+      if (heap->slots[child].at >= slot.at)
         break;
-      put (heap, place, heap->nodes[child]);
+      put (heap, place, heap->slots[child]);
       place = child;
     }
-  put (heap, place, node);
+  put (heap, place, slot);
 }
 
+/* @slot comes to @place, or where it belongs from there. */
 static void
-take_out (sqx_heap      *heap,
-          sqx_heap_node *node)
+settle (sqx_heap     *heap,
+        size_t        place,
+        sqx_heap_slot slot)
 {
-  sqx_heap_node *last = heap->nodes[--heap->count];
-
-  if (last != node)
-    {
-      put (heap, node->place, last);
-      move_up (heap, last);
-      move_down (heap, last);
-    }
-  node->place = SQX_HEAP_NOWHERE;
+  if (place > 0 && heap->slots[(place - 1) / FANOUT].at > slot.at)
+    move_up (heap, place, slot);
+  else
+    move_down (heap, place, slot);
 }
 
 void
@@ -105,27 +106,27 @@ sqx_heap_set (sqx_heap      *heap,
               sqx_heap_node *node,
               uint64_t       at)
 {
-  uint64_t before = node->at;
+  size_t place = node->place;
 
+  if (node->at == at && place != SQX_HEAP_NOWHERE)
+    return;
   node->at = at;
-  if (node->place == SQX_HEAP_NOWHERE)
+  if (at != SQX_TIME_NEVER)
     {
-      if (at == SQX_TIME_NEVER)
-        return;
-      assert (heap->count < heap->capacity);
-      put (heap, heap->count++, node);
-      move_up (heap, node);
+      assert (place != SQX_HEAP_NOWHERE || heap->count < heap->capacity);
+      settle (heap, place != SQX_HEAP_NOWHERE ? place : heap->count++,
+              (sqx_heap_slot) { at, node });
     }
-  else if (at == SQX_TIME_NEVER)
-    take_out (heap, node);
-  else if (at < before)
-    move_up (heap, node);
-  else if (at > before)
-    move_down (heap, node);
+  else if (place != SQX_HEAP_NOWHERE)
+    {
+      node->place = SQX_HEAP_NOWHERE;
+      if (place != --heap->count)
+        settle (heap, place, heap->slots[heap->count]);
+    }
 }
 
 sqx_heap_node *
 sqx_heap_first (const sqx_heap *heap)
 {
-  return heap->count > 0 ? heap->nodes[0] : NULL;
+  return heap->count > 0 ? heap->slots[0].node : NULL;
 }

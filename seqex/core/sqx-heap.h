@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Deadlines of many, soonest first: a binary heap whose nodes know their place, so that changing
- * one costs O(log n) and reading the soonest nothing.
+ * Deadlines of many, soonest first: a heap whose nodes know their place, so that changing one costs
+ * O(log n) and reading the soonest nothing. Each has four below it, and the times stand beside each
+ * other, so that finding a place looks at few cache lines, and at none of the nodes.
  */
 #pragma once
 
@@ -19,9 +20,15 @@ typedef struct
 
 typedef struct
 {
-  sqx_heap_node **nodes;
-  size_t          count;
-  size_t          capacity;
+  uint64_t       at;
+  sqx_heap_node *node;
+} sqx_heap_slot;
+
+typedef struct
+{
+  sqx_heap_slot *slots;
+  size_t         count;
+  size_t         capacity;
 } sqx_heap;
 
 void sqx_heap_init    (sqx_heap *heap);

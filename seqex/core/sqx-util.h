@@ -7,8 +7,23 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "sqx-limits.h"
+
 #define SQX_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define SQX_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* Asks for memory that is about to be used and, being one of many of its kind, is in no cache. */
+static inline void
+sqx_prefetch (const void *block, size_t size)
+{
+#ifdef __GNUC__
+  for (size_t at = 0; at < size; at += 64)
+    __builtin_prefetch ((const char *) block + at);
+#else
+  (void) block;
+  (void) size;
+#endif
+}
 
 /* The struct that embeds @node as @member. */
 #define SQX_CONTAINER(node, type, member) \
@@ -37,11 +52,13 @@ sqx_time_add (uint64_t time, uint64_t span)
 }
 
 /* What many connections do at no very particular time they do in the same instants, so that one wake
- * serves them: up to a millisecond earlier, or up to 65 ms later. */
+ * serves them: within @span, but up to a millisecond before its end; or up to 65 ms later. */
 static inline uint64_t
-sqx_time_earlier (uint64_t time)
+sqx_time_by (uint64_t now, uint64_t span)
 {
-  return time - time % 1000;
+  uint64_t at = sqx_time_add (now, span);
+
+  return SQX_MAX (now, at - at % SQX_MILLISECOND);
 }
 
 static inline uint64_t

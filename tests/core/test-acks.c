@@ -148,6 +148,26 @@ test_delayed (void)
   sqx_acks_clear (&acks);
 }
 
+/* Those of many connections are due in the same instants, and never too late or in the past. */
+static void
+test_together (void)
+{
+  static const struct { uint64_t now, delay, due; } cases[] = {
+    { 1001, 25000, 26000 }, { 1999, 25000, 26000 }, { 2000, 25000, 27000 },
+    { 1500, 600, 2000 }, { 1500, 300, 1500 }, { 1500, 0, 1500 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      sqx_acks acks;
+
+      sqx_acks_init (&acks, cases[i].delay);
+      g_assert_true (sqx_acks_add (&acks, cases[i].now, 0, true));
+      g_assert_cmpuint (acks.deadline, ==, cases[i].due);
+      sqx_acks_clear (&acks);
+    }
+}
+
 static void
 test_second (void)
 {
@@ -160,7 +180,7 @@ test_second (void)
       g_assert_false (sqx_acks_due (&acks, number));
       add (&acks, number + 1, number + 1, TRUE);
       g_assert_true (sqx_acks_due (&acks, number + 1));
-      g_assert_cmpuint (acks.deadline, ==, number + DELAY);
+      g_assert_cmpuint (acks.deadline, ==, (number + DELAY) / 1000 * 1000);
       sqx_acks_sent (&acks);
       g_assert_false (sqx_acks_due (&acks, number + 1));
     }
@@ -359,6 +379,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/seqex/acks/expand", test_expand);
   g_test_add_func ("/seqex/acks/delayed", test_delayed);
+  g_test_add_func ("/seqex/acks/together", test_together);
   g_test_add_func ("/seqex/acks/second", test_second);
   g_test_add_func ("/seqex/acks/gap", test_gap);
   g_test_add_func ("/seqex/acks/duplicates", test_duplicates);

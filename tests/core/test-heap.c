@@ -10,10 +10,11 @@ check (const sqx_heap *heap)
 {
   for (gsize i = 0; i < heap->count; i++)
     {
-      g_assert_cmpuint (heap->nodes[i]->place, ==, i);
-      g_assert_cmpuint (heap->nodes[i]->at, !=, SQX_TIME_NEVER);
+      g_assert_cmpuint (heap->slots[i].node->place, ==, i);
+      g_assert_cmpuint (heap->slots[i].at, ==, heap->slots[i].node->at);
+      g_assert_cmpuint (heap->slots[i].at, !=, SQX_TIME_NEVER);
       if (i > 0)
-        g_assert_cmpuint (heap->nodes[(i - 1) / 2]->at, <=, heap->nodes[i]->at);
+        g_assert_cmpuint (heap->slots[(i - 1) / 4].at, <=, heap->slots[i].at);
     }
 }
 

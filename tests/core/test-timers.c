@@ -2,6 +2,7 @@
 #include <glib.h>
 
 #include "sqx-timers.h"
+#include "sqx-util.h"
 
 static void
 test_empty (void)
@@ -61,6 +62,23 @@ test_expiry (void)
   g_assert_true (sqx_timers_expired (&timers, SQX_TIMER_DRAIN, 0));
 }
 
+/* Instants that many connections share. */
+static void
+test_instants (void)
+{
+  g_assert_cmpuint (sqx_time_by (0, 25000), ==, 25000);
+  g_assert_cmpuint (sqx_time_by (1, 25998), ==, 25000);
+  g_assert_cmpuint (sqx_time_by (1, 25999), ==, 26000);
+  g_assert_cmpuint (sqx_time_by (390, 609), ==, 390);
+  g_assert_cmpuint (sqx_time_later (SQX_TIME_NEVER), ==, SQX_TIME_NEVER);
+  for (uint64_t time = 0; time < 300000; time += 77)
+    {
+      g_assert_cmpuint (sqx_time_later (time), >=, time);
+      g_assert_cmpuint (sqx_time_later (time), <, time + 65536);
+      g_assert_cmpuint (sqx_time_later (time), ==, sqx_time_later (time / 65536 * 65536));
+    }
+}
+
 int
 main (int    argc,
       char **argv)
@@ -69,5 +87,6 @@ main (int    argc,
   g_test_add_func ("/seqex/timers/empty", test_empty);
   g_test_add_func ("/seqex/timers/order", test_order);
   g_test_add_func ("/seqex/timers/expiry", test_expiry);
+  g_test_add_func ("/seqex/timers/instants", test_instants);
   return g_test_run ();
 }
