@@ -187,6 +187,207 @@ test_cut (void)
   g_assert_finalize_object (cable);
 }
 
+/* Streams ------------------------------------------------------------------------------- */
+
+#define STREAM_SIZE (8u << 20)
+
+typedef struct
+{
+  SeqexStream *a, *b; /* owned: both ends */
+  Outcome      written, read;
+  guint8      *sent, *got;
+} Traffic;
+
+static void
+stream_cb (SeqexConnection *connection,
+           SeqexStream     *stream,
+           SeqexStream    **accepted)
+{
+  *accepted = g_object_ref (stream);
+}
+
+/* A stream that pair->a opened, and writes to; pair->b reads. */
+static void
+traffic_start (Traffic *self,
+               Pair    *pair)
+{
+  g_auto (Outcome) opened = { 0 };
+  gulong id = g_signal_connect (pair->b, "stream", G_CALLBACK (stream_cb), &self->b);
+
+  seqex_connection_open_stream_async (pair->a, NULL, util_outcome_cb, &opened);
+  wait_until (opened.result != NULL);
+  self->a = seqex_connection_open_stream_finish (pair->a, opened.result, NULL);
+  wait_until (self->b != NULL);
+  g_signal_handler_disconnect (pair->b, id);
+  self->sent = g_malloc (STREAM_SIZE);
+  self->got = g_malloc (STREAM_SIZE);
+  for (guint i = 0; i < STREAM_SIZE; i++)
+    self->sent[i] = (guint8) (i * 2654435761u >> 16);
+  g_output_stream_write_all_async (g_io_stream_get_output_stream (G_IO_STREAM (self->a)),
+                                   self->sent, STREAM_SIZE, 0, NULL, util_outcome_cb,
+                                   &self->written);
+}
+
+static void
+traffic_read (Traffic *self,
+              gsize    at,
+              gsize    size)
+{
+  g_input_stream_read_all_async (g_io_stream_get_input_stream (G_IO_STREAM (self->b)),
+                                 self->got + at, size, 0, NULL, util_outcome_cb, &self->read);
+}
+
+static void
+traffic_clear (Traffic *self)
+{
+  g_clear_object (&self->a);
+  g_clear_object (&self->b);
+  util_outcome_clear (&self->written);
+  util_outcome_clear (&self->read);
+  g_free (self->sent);
+  g_free (self->got);
+}
+
+static void
+set_persistent (Pair *pair)
+{
+  SeqexConnection *connections[] = { pair->a, pair->b };
+
+  for (guint i = 0; i < 2; i++)
+    if (connections[i] != NULL)
+      g_object_set (connections[i], "persistent", TRUE, "idle-timeout", 300, "keepalive-interval",
+                    100, NULL);
+}
+
+/* The cable is cut in the middle of a stream, for longer than the time-out, and mended: it goes on
+ * where it was, and ends in good order. */
+static void
+test_stream_cut (void)
+{
+  SeqexEndpoint *server = endpoint_new_bound ("127.0.0.1");
+  TestCable *cable;
+  SeqexEndpoint *client = new_client (&cable);
+  g_autoptr (GError) error = NULL;
+  g_auto (Outcome) closed = { 0 };
+  States states = { 0 };
+  Pair pair = endpoint_join (client, server);
+  Traffic traffic = { 0 };
+
+  set_persistent (&pair);
+  g_signal_connect (pair.a, "notify::state", G_CALLBACK (state_cb), &states);
+  traffic_start (&traffic, &pair);
+  for (guint i = 0; i < 4; i++)
+    {
+      gsize done;
+
+      traffic_read (&traffic, i * (STREAM_SIZE / 4), STREAM_SIZE / 4);
+      if (i % 2 == 1)
+        {
+          cable->cut = TRUE;
+          wait_until (states.reconnecting == i / 2 + 1);
+          util_run_for (100);
+          cable->cut = FALSE;
+        }
+      wait_until (traffic.read.result != NULL);
+      g_assert_true (g_input_stream_read_all_finish (
+        g_io_stream_get_input_stream (G_IO_STREAM (traffic.b)), traffic.read.result, &done,
+        &error));
+      g_assert_no_error (error);
+      g_assert_cmpuint (done, ==, STREAM_SIZE / 4);
+      util_outcome_clear (&traffic.read);
+    }
+  wait_until (states.connected == 2);
+  g_assert_cmpmem (traffic.got, STREAM_SIZE, traffic.sent, STREAM_SIZE);
+  wait_until (traffic.written.result != NULL);
+  g_output_stream_close_async (g_io_stream_get_output_stream (G_IO_STREAM (traffic.a)), 0, NULL,
+                               util_outcome_cb, &closed);
+  traffic_read (&traffic, 0, 1);
+  wait_until (closed.result != NULL && traffic.read.result != NULL);
+  g_assert_true (g_output_stream_close_finish (
+    g_io_stream_get_output_stream (G_IO_STREAM (traffic.a)), closed.result, &error));
+  g_assert_no_error (error);
+  util_outcome_clear (&closed);
+  g_io_stream_close (G_IO_STREAM (traffic.a), NULL, NULL);
+  g_io_stream_close (G_IO_STREAM (traffic.b), NULL, NULL);
+  traffic_clear (&traffic);
+  util_close (pair.a, NULL);
+  util_pair_free (&pair);
+  endpoint_free (client);
+  endpoint_free (server);
+  g_assert_finalize_object (cable);
+}
+
+/* Whoever reads or writes, or waits for the end, when the peer is gone for good or has restarted, is
+ * told so; and so is who waits to open another one. */
+static void
+test_stream_lost (gconstpointer data)
+{
+  const gboolean restart = GPOINTER_TO_INT (data);
+  g_autoptr (SeqexIdentity) identity = seqex_identity_new_generate ();
+  SeqexEndpoint *server = g_object_new (SEQEX_TYPE_ENDPOINT, "identity", identity, "trust-policy",
+                                        SEQEX_TRUST_POLICY_ANYONE, "max-streams", 1, NULL);
+  SeqexEndpoint *client = endpoint_new ();
+  g_autoptr (GSocketAddress) any = endpoint_address ("127.0.0.1", 0);
+  g_autoptr (GSocketAddress) address = NULL;
+  g_autoptr (GError) error = NULL;
+  g_auto (Outcome) reading = { 0 };
+  g_auto (Outcome) opening = { 0 };
+  int code = restart ? SEQEX_ERROR_SESSION_LOST : SEQEX_ERROR_CONNECTION_LOST;
+  Traffic traffic = { 0 };
+  Pair pair;
+  char byte;
+
+  g_assert_true (seqex_endpoint_bind (server, any, NULL));
+  address = g_object_ref (seqex_endpoint_get_local_address (server));
+  pair = endpoint_join (client, server);
+  set_persistent (&pair);
+  seqex_connection_set_persistence_limit (pair.a, restart ? 60 : 1);
+  traffic_start (&traffic, &pair);
+  g_input_stream_read_async (g_io_stream_get_input_stream (G_IO_STREAM (traffic.a)), &byte, 1, 0,
+                             NULL, util_outcome_cb, &reading);
+  seqex_connection_open_stream_async (pair.a, NULL, util_outcome_cb, &opening);
+  util_run_for (100);
+  g_assert_true (traffic.written.result == NULL && reading.result == NULL
+                 && opening.result == NULL);
+  g_clear_object (&traffic.b);
+  g_object_run_dispose (G_OBJECT (pair.b));
+  g_clear_object (&pair.b);
+  endpoint_free (server);
+  server = NULL;
+  if (restart)
+    {
+      server = seqex_endpoint_new (identity);
+      seqex_endpoint_set_trust_policy (server, SEQEX_TRUST_POLICY_ANYONE);
+      g_assert_true (seqex_endpoint_bind (server, address, &error));
+    }
+
+  wait_until (traffic.written.result != NULL && reading.result != NULL && opening.result != NULL);
+  g_assert_false (g_output_stream_write_all_finish (
+    g_io_stream_get_output_stream (G_IO_STREAM (traffic.a)), traffic.written.result, NULL,
+    &error));
+  g_assert_error (error, SEQEX_ERROR, code);
+  g_clear_error (&error);
+  g_assert_cmpint (g_input_stream_read_finish (
+    g_io_stream_get_input_stream (G_IO_STREAM (traffic.a)), reading.result, &error), ==, -1);
+  g_assert_error (error, SEQEX_ERROR, code);
+  g_clear_error (&error);
+  /* The peer that is there now takes another one. */
+  g_clear_object (&traffic.a);
+  traffic.a = seqex_connection_open_stream_finish (pair.a, opening.result, &error);
+  if (restart)
+    g_assert_no_error (error);
+  else
+    g_assert_error (error, SEQEX_ERROR, code);
+  util_outcome_clear (&opening);
+  util_outcome_clear (&reading);
+  traffic_clear (&traffic);
+  g_object_run_dispose (G_OBJECT (pair.a));
+  g_clear_object (&pair.a);
+  endpoint_free (client);
+  if (server != NULL)
+    endpoint_free (server);
+}
+
 /* It is not looked for for ever, and without being asked to, not at all. */
 static void
 test_limit (void)
@@ -328,6 +529,11 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/seqex/persistence/cut", test_cut);
+  g_test_add_func ("/seqex/persistence/stream-cut", test_stream_cut);
+  g_test_add_data_func ("/seqex/persistence/stream-gone", GINT_TO_POINTER (FALSE),
+                        test_stream_lost);
+  g_test_add_data_func ("/seqex/persistence/stream-restart", GINT_TO_POINTER (TRUE),
+                        test_stream_lost);
   g_test_add_func ("/seqex/persistence/limit", test_limit);
   g_test_add_func ("/seqex/persistence/restart", test_restart);
   g_test_add_func ("/seqex/persistence/network-changed", test_network_changed);
