@@ -66,9 +66,9 @@ sqx_conn_stream_close_write (sqx_conn   *conn,
                              uint64_t    now,
                              sqx_stream *stream)
 {
-  if (usable (conn, stream) != SQX_OK || stream->closed_out)
+  if (usable (conn, stream) != SQX_OK)
     return;
-  stream->closed_out = sqx_stream_begin (stream, &(sqx_payload) { 0 }) == SQX_OK;
+  sqx_stream_close_write (stream);
   sqx_conn_settle (conn, now);
 }
 

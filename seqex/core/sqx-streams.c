@@ -106,10 +106,19 @@ sqx_streams_open (sqx_session *session,
   stream = add (session, MINE);
   if (stream == NULL)
     return SQX_ERR_NO_MEMORY;
-  stream->known = true;
-  *opened = stream;
   /* The opening: the peer hears of the stream although nothing was written. */
-  return sqx_stream_begin (stream, &(sqx_payload) { 0 });
+  if (sqx_stream_begin (stream, &(sqx_payload) { 0 }) == SQX_OK)
+    {
+      stream->known = true;
+      *opened = stream;
+      return SQX_OK;
+    }
+  sqx_index_remove (&streams->index, stream->channel.id);
+  streams->next[MINE] -= 2;
+  streams->open[MINE]--;
+  streams->records[MINE]--;
+  sqx_stream_drop (stream);
+  return SQX_ERR_NO_MEMORY;
 }
 
 static sqx_result
@@ -316,13 +325,23 @@ cancel_all (sqx_stream *stream,
 }
 
 void
+sqx_stream_close_write (sqx_stream *stream)
+{
+  if (stream->closed_out)
+    return;
+  stream->closed_out = true;
+  /* Nobody tries it again, and the peer would wait for ever. */
+  if (sqx_stream_begin (stream, &(sqx_payload) { 0 }) != SQX_OK)
+    stream->session->out_of_memory = true;
+}
+
+void
 sqx_stream_abort (sqx_stream *stream,
                   uint64_t    now)
 {
   /* The last chunk is what an abort is told by, if all others were taken. */
-  if (!stream->closed_out && sqx_stream_begin (stream, &(sqx_payload) { 0 }) != SQX_OK)
-    return;
-  stream->closed_out = stream->aborted_out = true;
+  sqx_stream_close_write (stream);
+  stream->aborted_out = true;
   cancel_all (stream, now);
 }
 

@@ -96,6 +96,7 @@ void       sqx_streams_reap       (sqx_session *session);
 uint64_t   sqx_stream_room        (const sqx_stream *stream);
 /* Begins a chunk of at most that; an empty one is the last. */
 sqx_result sqx_stream_begin       (sqx_stream *stream, const sqx_payload *payload);
+void       sqx_stream_close_write (sqx_stream *stream);
 void       sqx_stream_abort       (sqx_stream *stream, uint64_t now);
 /* For sqx-outgoing.c: a chunk has its number; was sent, or need not be; left the session; was
  * ended. */

@@ -10,6 +10,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "streams-pattern.h"
+
 void *__real_malloc (size_t size);
 void *__real_calloc (size_t n, size_t size);
 void *__real_realloc (void *block, size_t size);
@@ -202,6 +204,49 @@ closing (Pair *pair)
   pair->side[PAIR_B].hold_taking = FALSE;
   pair_take_all (pair, PAIR_B, 0);
   pair_drive_for (pair, 20 * SQX_SECOND);
+}
+
+/* One writes what the other reads, both ways, and each ends in another way. */
+static void
+streams (Pair *pair)
+{
+  enum { STREAMS = 3 };
+  GPtrArray *accepted = pair->side[PAIR_B].streams = g_ptr_array_new ();
+  sqx_conn *a = pair->side[PAIR_A].conn, *b = pair->side[PAIR_B].conn;
+  sqx_stream *opened[STREAMS] = { NULL };
+  guint64 written[2][STREAMS] = { 0 }, got[2][STREAMS] = { 0 };
+
+  try_send (pair, PAIR_A, 0, 10, SQX_MESSAGE_FINAL);
+  for (guint round = 0; round < 20; round++)
+    {
+      for (guint i = 0; i < STREAMS; i++)
+        {
+          if (round >= 5 + i && opened[i] == NULL)
+            sqx_conn_open_stream (a, pair->now, &opened[i]);
+          if (opened[i] == NULL)
+            continue;
+          pattern_write (a, pair->now, opened[i], &written[0][i], 3000 * round);
+          pattern_read (a, pair->now, opened[i], &got[0][i]);
+          if (round == 15 && i == 1)
+            sqx_conn_stream_close_write (a, pair->now, opened[i]);
+        }
+      for (guint i = 0; i < MIN (accepted->len, STREAMS); i++)
+        {
+          sqx_stream *stream = g_ptr_array_index (accepted, i);
+
+          pattern_write (b, pair->now, stream, &written[1][i], 2000 * round);
+          pattern_read (b, pair->now, stream, &got[1][i]);
+        }
+      pair_drive_for (pair, 30 * SQX_MILLISECOND);
+    }
+  for (guint i = 0; i < STREAMS; i++)
+    if (opened[i] != NULL)
+      sqx_stream_release (a, pair->now, opened[i]);
+  pair_drive_for (pair, 30 * SQX_MILLISECOND);
+  while (accepted->len > 0)
+    sqx_stream_release (b, pair->now, g_ptr_array_steal_index (accepted, 0));
+  pair->side[PAIR_B].streams = NULL;
+  g_ptr_array_unref (accepted);
 }
 
 /* Every message taken was sent once: numbers do not repeat within an incarnation. */
@@ -427,7 +472,7 @@ test_idle_is_small (void)
 int
 main (int argc, char *argv[])
 {
-  static const Scenario scenarios[] = { exchanges, channels_and_restart, closing };
+  static const Scenario scenarios[] = { exchanges, channels_and_restart, closing, streams };
 
   g_test_init (&argc, &argv, NULL);
 
@@ -438,6 +483,7 @@ main (int argc, char *argv[])
   g_test_add_data_func ("/seqex/nomem/exchanges", &scenarios[0], test_scenario);
   g_test_add_data_func ("/seqex/nomem/channels-and-restart", &scenarios[1], test_scenario);
   g_test_add_data_func ("/seqex/nomem/closing", &scenarios[2], test_scenario);
+  g_test_add_data_func ("/seqex/nomem/streams", &scenarios[3], test_scenario);
 
   return g_test_run ();
 }

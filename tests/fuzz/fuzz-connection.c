@@ -251,6 +251,9 @@ rare_step (world *w,
     case 2: case 3:
       side_restart (w, s);
       break;
+    case 4: case 5:
+      side_use_stream (w, s);
+      break;
     default:
       world_fail_allocations (what >> 4, what >= 0xf8 ? 200 : 1 + (what >> 3 & 1) * 3);
       break;
@@ -319,7 +322,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   for (unsigned i = 0; i < 2; i++)
     fall_silent (&w, &w.sides[i]);
   for (unsigned i = 0; i < 2; i++)
-    sqx_conn_free (w.sides[i].conn);
+    {
+      side_drop_stream (&w, &w.sides[i]);
+      sqx_conn_free (w.sides[i].conn);
+    }
   REQUIRE (w.refs == 0);
   return 0;
 }

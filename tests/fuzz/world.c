@@ -175,6 +175,96 @@ keep_taken (world             *w,
     sqx_conn_end (s->conn, w->now, &message->id, SQX_END_UNHANDLED);
 }
 
+/* Streams carry the pattern. */
+static void
+keep_stream (side       *s,
+             sqx_stream *stream)
+{
+  s->stream = stream;
+  s->stream_written = s->stream_read = 0;
+}
+
+static void
+read_stream (world   *w,
+             side    *s,
+             unsigned most)
+{
+  sqx_message message;
+
+  while (most-- > 0 && sqx_conn_stream_read (s->conn, w->now, s->stream, &message))
+    {
+      REQUIRE (message.size <= SQX_CHUNK_MAX);
+      for (size_t i = 0; i < message.size && !w->forged; i++)
+        REQUIRE (message.data[i] == (s->stream_read + i) % 251);
+      s->stream_read += message.size;
+      free (message.data);
+    }
+}
+
+static void
+write_stream (world *w,
+              side  *s)
+{
+  sqx_payload payload = { forge_pattern + s->stream_written % 251,
+                          1 + input_number (&w->input) % 39000, NULL };
+  sqx_stream_status status;
+  sqx_result result;
+
+  sqx_conn_stream_status (s->conn, s->stream, &status);
+  REQUIRE (status.room <= SQX_CHUNK_MAX);
+  result = sqx_conn_stream_write (s->conn, w->now, s->stream, &payload);
+  REQUIRE (result != SQX_OK || payload.size <= status.room);
+  if (result == SQX_OK)
+    s->stream_written += payload.size;
+}
+
+void
+side_drop_stream (world *w,
+                  side  *s)
+{
+  if (s->stream != NULL)
+    sqx_stream_release (s->conn, w->now, s->stream);
+  s->stream = NULL;
+}
+
+void
+side_use_stream (world *w,
+                 side  *s)
+{
+  sqx_stream *stream;
+  uint8_t what = input_byte (&w->input);
+
+  if (s->stream == NULL)
+    {
+      if (sqx_conn_open_stream (s->conn, w->now, &stream) == SQX_OK)
+        keep_stream (s, stream);
+      return;
+    }
+  switch (what & 7)
+    {
+    case 0: case 1: case 2:
+      write_stream (w, s);
+      break;
+    case 3: case 4:
+      read_stream (w, s, 1 + (what >> 3));
+      break;
+    case 5:
+      sqx_conn_stream_close_write (s->conn, w->now, s->stream);
+      break;
+    case 6:
+      if ((what & 24) == 0)
+        sqx_conn_stream_abort (s->conn, w->now, s->stream);
+      else if ((what & 24) == 8)
+        sqx_conn_stream_close_read (s->conn, w->now, s->stream);
+      else
+        sqx_conn_stream_set_priority (s->conn, s->stream, what >> 5);
+      break;
+    default:
+      side_drop_stream (w, s);
+      break;
+    }
+}
+
 /* Writes a little, reads what is there, and closes in one way or the other. */
 static void
 read_and_drop (world      *w,
@@ -222,7 +312,9 @@ fetch_events (world *w,
           free (event.message.data);
           break;
         case SQX_EVENT_STREAM:
-          if (event.opened)
+          if (event.opened && s->stream == NULL && (sqx_stream_id (event.stream) & 4) == 0)
+            keep_stream (s, event.stream);
+          else if (event.opened)
             read_and_drop (w, s, event.stream);
           break;
         case SQX_EVENT_CLOSED:
@@ -393,6 +485,7 @@ side_restart (world *w,
 {
   if (s->restarts == RESTARTS)
     return;
+  side_drop_stream (w, s);
   sqx_conn_free (s->conn);
   memset (s->sends, 0, sizeof s->sends);
   memset (s->announced, 0, sizeof s->announced);
@@ -473,6 +566,7 @@ void
 side_end_everything (world *w,
                      side  *s)
 {
+  side_drop_stream (w, s);
   while (s->n_taken > 0)
     sqx_conn_end (s->conn, w->now, &s->taken[--s->n_taken], SQX_END_ENDED);
   for (uint32_t channel = 0; channel < FORGE_CHANNELS; channel++)

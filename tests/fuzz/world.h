@@ -59,6 +59,9 @@ typedef struct
   bool           deaf;             /* the program does not fetch events */
   sqx_state      state;            /* as last looked at */
   size_t         max_datagram_size;
+  sqx_stream    *stream;           /* that the program keeps, NULL: none … */
+  uint64_t       stream_written;   /* … and how much of the pattern went in … */
+  uint64_t       stream_read;      /* … and came out */
   unsigned       restarts;
   uint32_t       stranger;         /* epoch of a peer that is not the other side */
   uint32_t       stranger_number;
@@ -94,6 +97,9 @@ void side_answer        (world *w, side *s, bool reply);
 void side_cancel        (world *w, side *s);
 void side_set           (world *w, side *s);
 void side_send_datagram (world *w, side *s);
+/* Opens a stream, or does something with the one that there is. */
+void side_use_stream    (world *w, side *s);
+void side_drop_stream   (world *w, side *s);
 /* Takes and ends whatever there is. */
 void side_end_everything (world *w, side *s);
 bool side_all_told      (const side *s);
