@@ -10,6 +10,7 @@ root in a user namespace as well. Nothing of the machine's own network is touche
 import json
 import os
 import queue
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +22,15 @@ TIMEOUT = 60  # seconds that anything may take which is not said to take longer
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peer.py')
 ETHERNET_HEADER = 14
 ALL_PROTOCOLS = 3
+NFT = shutil.which('nft', path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin') or 'nft'
+FORBIDDING = """
+table inet seqex {
+  chain out {
+    type filter hook output priority 0
+    meta l4proto udp drop
+  }
+}
+"""
 
 
 class Failed(Exception):
@@ -88,6 +98,19 @@ class Host:
         old = self.address
         self.host += 1
         self.address_commands(old, self.address)
+
+    def forbid(self, whether):
+        """The host's firewall refuses what goes out: sendmsg() fails with EPERM."""
+        rules = FORBIDDING if whether else 'flush ruleset\n'
+        done = subprocess.run(self.within(NFT, '-f', '-'), input=rules, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            raise Failed(f'{self.name}: {done.stdout}')
+
+    def cpu_seconds(self):
+        """What the program has used of the processor."""
+        with open(f'/proc/{self.process.pid}/schedstat') as file:
+            return int(file.read().split()[0]) / 1e9
 
     def start(self, *arguments):
         self.process = subprocess.Popen(

@@ -237,6 +237,13 @@ class Peer:
     def do_progress(self):
         say('progress', done=self.incoming.done)
 
+    def do_cap(self, rate):
+        self.connection.set_max_send_rate(rate)
+        say('capped')
+
+    def do_errors(self):
+        say('errors', count=self.connection.get_statistics().get_send_errors())
+
     def do_foreign(self, host, text):
         self.endpoint.send_foreign_datagram(Gio.InetSocketAddress.new_from_string(host, PORT),
                                             GLib.Bytes.new(text.encode()))

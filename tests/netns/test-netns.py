@@ -9,6 +9,7 @@ minutes.
 """
 
 import argparse
+import errno
 import hashlib
 import os
 import sys
@@ -37,6 +38,7 @@ IDLE = 2000  # ms
 # The first keep-alive, a probe time-out without an answer, a handshake.
 FOUND_SECONDS = IDLE / 1000
 SLACK_SECONDS = 2
+FORBIDDEN_SECONDS = 1.5
 TOLD_SECONDS = 5
 APPLICATION = 'seqex-test-netns'
 
@@ -229,6 +231,51 @@ class CutTest(NetworkTest):
         error, seconds = self.kill(False, idle_timeout=IDLE, keepalive_interval=IDLE // 4)
         self.assertEqual(error, 'connection-lost')
         self.assertLess(seconds, IDLE / 1000 + SLACK_SECONDS)
+
+
+class FirewallTest(NetworkTest):
+    """The kernel refuses to send."""
+
+    def test_for_a_while(self):
+        """In the middle of a transfer: slower, and nothing is lost or comes twice."""
+        self.meet()
+        self.hold_questions()
+        self.server.ask('expect', 'expecting', size=TRANSFER)
+        # So that the rules come in its middle.
+        self.client.ask('cap', 'capped', rate=TRANSFER // 2)
+        self.client.tell('send', size=TRANSFER, chunk=CHUNK)
+        self.server.wait('half')
+        before = self.client.ask('errors', 'errors')['count']
+        used = self.client.cpu_seconds()
+        self.client.forbid(True)
+        time.sleep(FORBIDDEN_SECONDS)
+        used = self.client.cpu_seconds() - used
+        errors = self.client.ask('errors', 'errors')['count'] - before
+        self.assertLess(self.server.ask('progress', 'progress')['done'], TRANSFER)
+        self.client.forbid(False)
+        self.client.ask('cap', 'capped', rate=0)
+        received = self.server.wait('received')
+        pattern = hashlib.shake_128(str(CHUNK).encode()).digest(CHUNK)
+        digest = hashlib.sha256(pattern * (TRANSFER // CHUNK)).hexdigest()
+        self.assertEqual((received['size'], received['wrong'], received['sha256']),
+                         (TRANSFER, 0, digest))
+        self.check_answers()
+        print(f'# {errors} datagrams refused in {FORBIDDEN_SECONDS} s, {used:.2f} s of the '
+              'processor', flush=True)
+        self.assertGreater(errors, 0)
+        self.assertLess(used, FORBIDDEN_SECONDS / 2)
+
+    def test_for_ever(self):
+        """Every wait ends, and the error says what the system said."""
+        self.meet(idle_timeout=IDLE, keepalive_interval=IDLE // 4)
+        self.hold_questions()
+        self.client.forbid(True)
+        start = time.monotonic()
+        answered = self.client.wait('answered')
+        self.assertEqual((answered['good'], answered['once'], answered['errors']),
+                         (0, True, {'connection-lost': QUESTIONS}))
+        self.assertLess(time.monotonic() - start, IDLE / 1000 + SLACK_SECONDS)
+        self.assertIn(os.strerror(errno.EPERM), self.client.wait('closed')['error'])
 
 
 class CaptureTest(NetworkTest):
