@@ -545,10 +545,11 @@ check_address (SeqexConnection *self)
 void
 seqex_connection_notify_changes (SeqexConnection *self)
 {
-  guint64 queued_bytes = seqex_connection_get_queued_bytes (self);
-  guint64 round_trip_time = seqex_connection_get_round_trip_time (self);
-  gboolean writable = seqex_connection_get_writable (self);
-  GObject *object = G_OBJECT (self);
+  const sqx_conn *core = self->dialogue.core;
+  guint64 queued_bytes = core != NULL ? sqx_conn_queued_bytes (core) : 0;
+  guint64 round_trip_time = core != NULL ? sqx_conn_smoothed_rtt (core) : 0;
+  gboolean writable = core != NULL && sqx_conn_is_writable (core);
+  GObject *object = (GObject *) self;
 
   set_state (self, find_state (self));
   check_address (self);

@@ -330,13 +330,9 @@ seqex_connection_get_writable (SeqexConnection *self)
 guint64
 seqex_connection_get_round_trip_time (SeqexConnection *self)
 {
-  sqx_statistics statistics = { 0 };
-
   g_return_val_if_fail (SEQEX_IS_CONNECTION (self), 0);
 
-  if (self->dialogue.core != NULL)
-    sqx_conn_statistics (self->dialogue.core, &statistics);
-  return statistics.smoothed_rtt;
+  return self->dialogue.core != NULL ? sqx_conn_smoothed_rtt (self->dialogue.core) : 0;
 }
 
 /**

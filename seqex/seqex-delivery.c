@@ -49,19 +49,20 @@ is_closing (SeqexDialogue *self)
   return self->is_closing || self->closing.length > 0;
 }
 
+/* No wait: the program does not want to know. */
 static void
 take_end (SeqexDialogue  *self,
           SeqexWait      *wait,
           sqx_end_reason  reason)
 {
-  if (wait->kind == SEQEX_WAIT_DELIVERY && reason == SQX_END_ENDED)
-    {
-      seqex_wait_resolve (wait, NULL, NULL);
-      return;
-    }
   if (reason == SQX_END_CLOSING)
     self->undelivered += is_closing (self);
-  seqex_wait_resolve (wait, NULL, seqex_error_from_end (reason));
+  if (wait == NULL)
+    return;
+  if (wait->kind == SEQEX_WAIT_DELIVERY && reason == SQX_END_ENDED)
+    seqex_wait_resolve (wait, NULL, NULL);
+  else
+    seqex_wait_resolve (wait, NULL, seqex_error_from_end (reason));
 }
 
 static void
@@ -70,6 +71,8 @@ take_failure (SeqexDialogue *self,
               sqx_result   failure)
 {
   self->undelivered += is_closing (self);
+  if (wait == NULL)
+    return;
   /* Made an error when it is told: by then it may be known why the connection failed. */
   wait->failure = failure;
   seqex_wait_resolve (wait, NULL, NULL);
@@ -108,8 +111,11 @@ take_event (SeqexDialogue *self,
   switch (event->type)
     {
     case SQX_EVENT_REPLY:
-      seqex_wait_resolve (wait, seqex_message_new (self->connection, &event->message,
-                                                   wait->position + 1), NULL);
+      if (event->message.flags & SQX_MESSAGE_FINAL)
+        seqex_wait_resolve_final (wait, &event->message);
+      else
+        seqex_wait_resolve (wait, seqex_message_new (self->connection, &event->message,
+                                                     wait->position + 1), NULL);
       break;
 
     case SQX_EVENT_END:
@@ -218,7 +224,7 @@ hand_over_from (SeqexDialogue *self,
     return FALSE;
 
   /* Credit, and the end of a final message, are to be sent. */
-  self->driver->ready = TRUE;
+  self->driver->unsent = TRUE;
   message = seqex_message_new (self->connection, &received, 0);
   SEQEX_NOTE (MESSAGE, "%p: channel %u: hands over message %" G_GUINT64_FORMAT ", %zu bytes",
               self->connection, received.id.channel, received.id.number, received.size);

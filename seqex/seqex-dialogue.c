@@ -144,7 +144,18 @@ seqex_dialogue_run (SeqexDialogue *self,
   while (n < limit && seqex_delivery_deliver (self))
     if (++n % FLUSH_EVERY == 0)
       seqex_driver_flush (self->driver);
+  /* Before it is asked whether the connection has nothing to do any more. */
+  if (self->driver->unsent)
+    {
+      seqex_driver_flush (self->driver);
+      more = more || (self->core != NULL && seqex_delivery_collect (self));
+      seqex_connection_notify_changes (self->connection);
+    }
 
+  /* What was done meanwhile has been looked at. */
+  if (self->active)
+    g_queue_unlink (&self->driver->active, &self->active_link);
+  self->active = FALSE;
   if (more || seqex_delivery_is_due (self))
     {
       self->driver->ready = TRUE;

@@ -86,7 +86,7 @@ struct _SeqexDriver
   GObject         *owner;      /* unowned: the endpoint, until it leaves; else NULL */
   const SeqexDriverFuncs *funcs;
   sqx_endpoint    *core;       /* NULL before start, and after stop */
-  guint            pid;        /* of the process that has the keys */
+  guint            n_forks;    /* of the process that has the keys */
 
   /* Input and output */
   GDatagramBased  *transport;  /* owned; NULL when there is none, or it failed */
@@ -98,10 +98,12 @@ struct _SeqexDriver
   GSource         *writable;   /* likewise, as long as waits_writable */
   gboolean         waits_writable; /* the transport refused something */
   SeqexBatch      *batch;      /* what it refused; NULL for nothing */
-  guint64          armed;      /* when the next wake is due */
+  guint64          armed;      /* when the next wake is due … */
+  gboolean         unarmed;    /* … which is to be looked at again before the context sleeps */
   int              timer;      /* a timerfd, -1 until there is need of one … */
-  gpointer         timed;      /* … how it is polled … */
-  guint64          timer_at;   /* … and when it goes off */
+  gpointer         timed;      /* … how it is polled; NULL: it is not … */
+  guint64          timer_at;   /* … when it goes off … */
+  guint            timer_idle; /* … and in how many iterations nobody needed it */
   guint64          retry;      /* when to offer the batch again, beside writable */
   guint64          send_errors;
   GError          *send_error; /* the last one, NULL if none followed the last success … */
@@ -110,11 +112,14 @@ struct _SeqexDriver
   guint            refusals;   /* in a row */
   guint            read_errors; /* in a row */
   gboolean         ready;      /* a wake is due */
+  gboolean         unsent;     /* since the last time that all was sent something was done */
+  guint            waking;     /* wakes that run, one in a handler of the other */
   gboolean         stopped;
 
   SeqexMail       *mail;       /* newest first; atomic */
   SeqexNews       *news;       /* of the network; NULL: nobody asked for them */
-  guint64          asleep;     /* how long the machine has slept since it started */
+  guint64          asleep;     /* how long the machine has slept since it started … */
+  guint64          next_check; /* … and when to look again */
 
   /* Connections; each link is in its dialogue */
   GQueue           all;        /* unowned SeqexDialogue */
@@ -156,7 +161,7 @@ gboolean     seqex_driver_check_thread  (SeqexDriver               *self,
                                          const char                *function);
 /* To be called after any command to the core. */
 void         seqex_driver_mark_ready    (SeqexDriver               *self);
-/* Sends what was submitted since the wake began, in the middle of step 7. */
+/* Sends what there is, and looks which connections have something to tell. */
 void         seqex_driver_flush         (SeqexDriver               *self);
 /* Takes @mail, from any thread. The caller keeps the driver alive. */
 void         seqex_driver_post          (SeqexDriver               *self,
@@ -168,7 +173,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SeqexDriver, seqex_driver_unref)
 /* seqex-transport.c: steps 2 and 4 ------------------------------------------------------- */
 
 void         seqex_transport_read       (SeqexDriver               *self,
-                                         GIOCondition               condition);
+                                         GIOCondition               condition,
+                                         guint64                    now);
 void         seqex_transport_write      (SeqexDriver               *self);
 /* Forgets what the transport has refused. */
 void         seqex_transport_drop_batch (SeqexDriver               *self);

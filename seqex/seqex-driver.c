@@ -3,6 +3,7 @@
 
 #include "seqex-driver-private.h"
 
+#include <pthread.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,9 +20,17 @@
 /* The machine slept if the clock that counts that gained this much on the one that does not. */
 #define SLEEP_LEAST (1 * SQX_SECOND)
 
+/* Telling that takes two readings of clocks, so it is not asked in every wake. To fall asleep and to
+ * wake up again takes a machine longer than this. */
+#define SLEEP_CHECK (10 * SQX_MILLISECOND)
+
 /* The loop of GLib sleeps for whole milliseconds, rounded up. What is due sooner than this gets a
  * timer of the kernel. */
 #define PRECISE_BELOW (2 * SQX_MILLISECOND)
+
+/* What the loop waits for costs in every iteration, and to begin or end waiting for it costs one: a
+ * timer that nobody needed in so many of them is left out. */
+#define TIMER_IDLE_MAX 256u
 
 typedef struct
 {
@@ -80,27 +89,37 @@ set_timer (SeqexDriver *self,
       self->timer = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
       if (self->timer < 0)
         return;
-      self->timed = g_source_add_unix_fd (self->wake, self->timer, G_IO_IN);
     }
-  if (timerfd_settime (self->timer, TFD_TIMER_ABSTIME, &time, NULL) == 0)
-    self->timer_at = when;
+  if (timerfd_settime (self->timer, TFD_TIMER_ABSTIME, &time, NULL) != 0)
+    return;
+  self->timer_at = when;
+  self->timer_idle = 0;
+  if (self->timed == NULL)
+    self->timed = g_source_add_unix_fd (self->wake, self->timer, G_IO_IN);
 }
 
-/* The next iteration of the context asks the source when it is due. */
+/* Once for all that was done since the context slept: when it is about to sleep again. */
 static void
 arm (SeqexDriver *self,
      guint64      now)
 {
   guint64 when = self->core != NULL ? sqx_endpoint_next_timeout (self->core) : SQX_TIME_NEVER;
 
-  if (self->stopped)
-    return;
+  self->unarmed = FALSE;
   if (when <= now && is_blocked (self))
     when = SQX_TIME_NEVER;
   when = MIN (when, MIN (seqex_waits_next (self), self->retry));
   self->armed = when;
-  if (when > now && when - now < PRECISE_BELOW && when != self->timer_at)
-    set_timer (self, when);
+  if (when > now && when - now < PRECISE_BELOW)
+    {
+      if (when != self->timer_at)
+        set_timer (self, when);
+    }
+  else if (self->timed != NULL && ++self->timer_idle > TIMER_IDLE_MAX)
+    {
+      g_source_remove_unix_fd (self->wake, g_steal_pointer (&self->timed));
+      self->timer_at = SQX_TIME_NEVER;
+    }
 }
 
 void
@@ -108,9 +127,13 @@ seqex_driver_mark_ready (SeqexDriver *self)
 {
   GSource *current;
 
-  if (self->stopped || self->ready)
+  if (self->stopped)
     return;
 
+  self->unsent = TRUE;
+  /* The wake that runs sends it. */
+  if (self->ready || self->waking > 0)
+    return;
   self->ready = TRUE;
   current = g_main_current_source ();
   /* Inside a dispatch of the context its sources are looked at again before it sleeps. */
@@ -236,19 +259,42 @@ time_asleep (void)
 }
 
 static void
-check_machine (SeqexDriver *self)
+check_machine (SeqexDriver *self,
+               guint64      now)
 {
-  guint64 asleep = time_asleep ();
-  gboolean changed = asleep > self->asleep + SLEEP_LEAST;
+  gboolean changed = FALSE;
 
-  self->asleep = asleep;
+  if (now >= self->next_check)
+    {
+      guint64 asleep = time_asleep ();
+
+      changed = asleep > self->asleep + SLEEP_LEAST;
+      self->asleep = asleep;
+      self->next_check = now + SLEEP_CHECK;
+    }
   if (self->news != NULL && g_atomic_int_compare_and_exchange (&self->news->changed, TRUE, FALSE))
     changed = TRUE;
   if (changed && self->core != NULL)
     {
       SEQEX_NOTE (TRANSPORT, "%p: the network changed, or the machine slept", self);
-      sqx_endpoint_handle_network_changed (self->core, seqex_driver_now ());
+      sqx_endpoint_handle_network_changed (self->core, now);
     }
+}
+
+/* How often this process is the child of one that knew the library. */
+static guint n_forks;
+
+static void
+count_fork (void)
+{
+  n_forks++;
+}
+
+static gpointer
+watch_forks (gpointer unused)
+{
+  pthread_atfork (NULL, NULL, count_fork);
+  return NULL;
 }
 
 /* Two processes with the same keys would use the same packet numbers for different packets, and
@@ -256,10 +302,10 @@ check_machine (SeqexDriver *self)
 static void
 check_process (SeqexDriver *self)
 {
-  if (G_LIKELY (self->pid == (guint) getpid ()))
+  if (G_LIKELY (self->n_forks == n_forks))
     return;
 
-  self->pid = (guint) getpid ();
+  self->n_forks = n_forks;
   seqex_driver_fail (self, g_error_new_literal (SEQEX_ERROR, SEQEX_ERROR_CONNECTION_LOST,
                                                 "The program forked, and this is the child: what "
                                                 "was opened before stays with the parent"));
@@ -280,13 +326,12 @@ seqex_driver_fail (SeqexDriver *self,
   g_error_free (failure);
 }
 
-/* Steps 4 to 6. */
+/* Step 5. */
 static void
-send_and_collect (SeqexDriver *self)
+collect (SeqexDriver *self)
 {
   sqx_conn *conn;
 
-  seqex_transport_write (self);
   while (self->core != NULL && (conn = sqx_endpoint_poll_conn (self->core)) != NULL)
     {
       SeqexWatcher *watcher = sqx_conn_user_data (conn);
@@ -298,14 +343,17 @@ send_and_collect (SeqexDriver *self)
       else
         sqx_conn_free (conn);
     }
-  arm (self, seqex_driver_now ());
 }
 
 void
 seqex_driver_flush (SeqexDriver *self)
 {
-  if (self->ready && !self->stopped)
-    seqex_transport_write (self);
+  if (!self->unsent || self->stopped)
+    return;
+
+  self->unsent = FALSE;
+  seqex_transport_write (self);
+  collect (self);
 }
 
 /* Step 7. Those that become active meanwhile are left for later. */
@@ -326,8 +374,6 @@ deliver (SeqexDriver *self,
       dialogue->active = FALSE;
       n += seqex_dialogue_run (dialogue, n < limit ? limit - n : 0);
     }
-  if (self->active.length > 0)
-    self->ready = TRUE;
 }
 
 static void
@@ -344,38 +390,40 @@ wake (SeqexDriver  *self,
 {
   g_autoptr (SeqexDriver) driver = seqex_driver_ref (self);
   G_GNUC_UNUSED g_autoptr (GObject) owner = self->owner != NULL ? g_object_ref (self->owner) : NULL;
-  guint64 now;
+  guint64 now = seqex_driver_now ();
 
   self->serial++;
+  self->waking++;
   self->ready = FALSE;
+  self->unsent = TRUE;
+  self->unarmed = TRUE;
   check_process (self);
   empty_mail (self, TRUE);
   if (self->core != NULL)
     {
-      check_machine (self);
+      check_machine (self, now);
       if (condition != 0 && self->transport != NULL)
-        seqex_transport_read (self, condition);
+        seqex_transport_read (self, condition, now);
 
-      now = seqex_driver_now ();
-      seqex_waits_expire (self, now);
-      if (now >= sqx_endpoint_next_timeout (self->core))
-        sqx_endpoint_handle_timeout (self->core, now);
+      /* What was not due when this was armed, and is now, is so in the next iteration. */
+      if (now >= self->armed || is_blocked (self))
+        {
+          seqex_waits_expire (self, now);
+          sqx_endpoint_handle_timeout (self->core, now);
+          seqex_transport_write (self);
+        }
       if (self->retry <= now)
         self->retry = SQX_TIME_NEVER;
     }
-  send_and_collect (self);
+  collect (self);
   activate_heard (self);
 
+  /* Acknowledgements of what came travel with what the program says to it. */
   deliver (self, DELIVERY_LIMIT);
-
-  if (self->ready && !self->stopped)
-    {
-      self->ready = FALSE;
-      send_and_collect (self);
-      deliver (self, 0);
-      if (self->owner != NULL && self->funcs->is_due (self->owner))
-        self->ready = TRUE;
-    }
+  seqex_driver_flush (self);
+  if (self->active.length > 0 && !self->stopped)
+    deliver (self, 0);
+  self->waking--;
   SEQEX_NOTE (WAKE, "%p: woken by %s, %s", self, condition != 0 ? "the transport" : "itself",
               self->ready ? "and again at once" : "done");
 }
@@ -438,7 +486,7 @@ seqex_driver_watch_writable (SeqexDriver *self)
 static gboolean
 is_pending (SeqexDriver *self)
 {
-  if (self->ready || g_atomic_pointer_get (&self->mail) != NULL
+  if (self->ready || self->unsent || self->active.length > 0 || g_atomic_pointer_get (&self->mail) != NULL
       || (self->news != NULL && g_atomic_int_get (&self->news->changed))
       || (self->owner != NULL && self->funcs->is_due (self->owner)))
     return TRUE;
@@ -457,6 +505,9 @@ prepare_wake (GSource *source,
   guint64 now;
 
   *timeout = -1;
+  /* In every iteration: what is pending must not keep what is due from being seen. */
+  if (self->unarmed)
+    arm (self, (guint64) g_source_get_time (source));
   if (is_pending (self))
     return TRUE;
   if (self->armed == SQX_TIME_NEVER)
@@ -514,11 +565,13 @@ static GSourceFuncs wake_funcs = {
 SeqexDriver *
 seqex_driver_new (void)
 {
+  static GOnce once = G_ONCE_INIT;
   SeqexDriver *self = g_atomic_rc_box_new0 (SeqexDriver);
 
+  g_once (&once, watch_forks, NULL);
   self->context = g_main_context_ref_thread_default ();
   self->thread = g_thread_self ();
-  self->pid = (guint) getpid ();
+  self->n_forks = n_forks;
   self->asleep = time_asleep ();
   self->armed = SQX_TIME_NEVER;
   self->retry = SQX_TIME_NEVER;

@@ -170,7 +170,8 @@ read_refusals (SeqexDriver *self)
 
 void
 seqex_transport_read (SeqexDriver  *self,
-                      GIOCondition  condition)
+                      GIOCondition  condition,
+                      guint64       now)
 {
   SeqexInbox *inbox = seqex_inbox_get ();
   guint n_read = 0, n;
@@ -181,7 +182,6 @@ seqex_transport_read (SeqexDriver  *self,
   do
     {
       g_autoptr (GError) error = NULL;
-      guint64 now;
 
       n = self->udp.socket != NULL ? seqex_udp_receive (&self->udp, &error)
                                    : receive_messages (self, inbox, &error);
@@ -190,7 +190,8 @@ seqex_transport_read (SeqexDriver  *self,
           read_failed (self, error);
           return;
         }
-      now = seqex_driver_now ();
+      if (n_read > 0)
+        now = seqex_driver_now ();
       for (guint i = 0; i < n; i++)
         take_buffer (self, now, inbox, i);
       if (n > 0)
@@ -341,8 +342,10 @@ offer_batch (SeqexDriver *self)
   return TRUE;
 }
 
+/* Sets @drained if that was all. */
 static gboolean
-fill_batch (SeqexDriver *self)
+fill_batch (SeqexDriver *self,
+            gboolean    *drained)
 {
   SeqexBatch *batch = self->batch;
   guint64 now = seqex_driver_now ();
@@ -357,6 +360,7 @@ fill_batch (SeqexDriver *self)
 
       size = sqx_endpoint_poll_transmit (self->core, now, &batch->to[batch->count],
                                          batch->data + at, SQX_DATAGRAM_MAX);
+      *drained = size == 0;
       if (size == 0)
         break;
       batch->at[++batch->count] = at + (guint32) size;
@@ -367,6 +371,8 @@ fill_batch (SeqexDriver *self)
 void
 seqex_transport_write (SeqexDriver *self)
 {
+  guint64 n_errors = self->send_errors;
+  gboolean drained = FALSE;
   guint n_batches = 0;
 
   if (self->waits_writable || self->retry != SQX_TIME_NEVER || self->core == NULL)
@@ -378,12 +384,15 @@ seqex_transport_write (SeqexDriver *self)
     {
       if (self->batch->first == self->batch->count)
         {
+          /* Unless what was refused is to be sent in another form. */
+          if (drained && self->send_errors == n_errors)
+            break;
           if (n_batches++ == SEND_LIMIT)
             {
               self->ready = TRUE;
               break;
             }
-          if (!fill_batch (self))
+          if (!fill_batch (self, &drained))
             break;
         }
       /* Without a transport everything is lost, but the core ends in good order. */

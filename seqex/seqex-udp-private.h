@@ -75,6 +75,7 @@ typedef struct
   gboolean suspect;   /* the last such buffer was refused, maybe for what it is */
   gboolean many;      /* several messages in one system call */
   int      former[3]; /* values of the options that were changed; -1: it was not */
+  guint    n_single;  /* receives in a row that found one message */
   guint64  n_sends, n_receives;       /* system calls that did something … */
   guint64  n_sent, n_received;        /* … with so many datagrams … */
   guint64  n_joined_out, n_joined_in; /* … of which so many came with others in one buffer */

@@ -57,7 +57,9 @@ struct _SeqexWait
   void           (*abandoned) (SeqexWait *self); /* of an endpoint: gives up what is behind it */
   gpointer         data;        /* for that */
 
-  /* The outcome: a message or connection, an error, a failure of the core, or success */
+  /* The outcome: a reply, a message or connection, an error, a failure of the core, or success */
+  sqx_message      reply;       /* has_reply: not an object yet, owns its data */
+  gboolean         has_reply;
   GObject         *outcome;     /* owned */
   GError          *error;       /* owned */
   sqx_result       failure;
@@ -84,6 +86,10 @@ void       seqex_wait_limit   (SeqexWait     *self,
 void       seqex_wait_resolve (SeqexWait     *self,
                                gpointer       outcome,
                                GError        *error);
+/* The same with a reply that answers itself. It is made an object only when it is told: one after
+ * the other, all in the same object if the program lets go of it. */
+void       seqex_wait_resolve_final (SeqexWait         *self,
+                                     const sqx_message *reply);
 /* Gives up: the message is cancelled at the peer, too. Takes @error. */
 void       seqex_wait_abandon (SeqexWait     *self,
                                GError        *error);

@@ -9,6 +9,7 @@
 #include "seqex-debug-private.h"
 #include "seqex-dialogue-private.h"
 #include "seqex-error-private.h"
+#include "seqex-message-private.h"
 #include "seqex-pipe-private.h"
 
 SeqexWait *
@@ -77,7 +78,7 @@ seqex_wait_new_for_endpoint (SeqexDriver     *driver,
   memset (self, 0, sizeof *self);
   g_atomic_ref_count_init (&self->ref_count);
   self->call = *call;
-  if (call->callback != NULL)
+  if (call->callback != NULL && call->object != object)
     g_object_ref (call->object);
   self->object = g_object_ref (object);
   self->driver = driver;
@@ -168,6 +169,28 @@ seqex_wait_resolve (SeqexWait *self,
 }
 
 void
+seqex_wait_resolve_final (SeqexWait         *self,
+                          const sqx_message *reply)
+{
+  self->reply = *reply;
+  self->has_reply = TRUE;
+  seqex_wait_resolve (self, NULL, NULL);
+}
+
+/* The end of it in the wait. */
+static GObject *
+take_outcome (SeqexWait *self)
+{
+  if (self->has_reply)
+    {
+      self->has_reply = FALSE;
+      return G_OBJECT (seqex_message_new (self->dialogue->connection, &self->reply,
+                                          self->position + 1));
+    }
+  return g_steal_pointer (&self->outcome);
+}
+
+void
 seqex_wait_abandon (SeqexWait *self,
                     GError    *error)
 {
@@ -187,7 +210,7 @@ seqex_wait_abandon (SeqexWait *self,
 static void
 take_apart (SeqexWait *self)
 {
-  if (self->call.callback != NULL)
+  if (self->call.callback != NULL && self->call.object != self->object)
     g_object_unref (self->call.object);
   g_clear_object (&self->call.cancellable);
   g_object_unref (self->object);
@@ -197,14 +220,23 @@ take_apart (SeqexWait *self)
 void
 seqex_wait_return (SeqexWait *self)
 {
+  SeqexMessage *message = NULL;
+  GObject *outcome;
+
   detach (self);
   if (self->error == NULL && self->failure != SQX_OK)
     self->error = seqex_dialogue_error (self->dialogue, self->failure, self->size);
+  outcome = take_outcome (self);
   if (self->error != NULL)
-    g_clear_object (&self->outcome);
+    g_clear_object (&outcome);
 
-  seqex_result_return (&self->driver->spare_result, &self->call, g_steal_pointer (&self->outcome),
+  /* So that it does not end when the program lets go of it. */
+  if (outcome != NULL && (self->kind == SEQEX_WAIT_REPLY || self->kind == SEQEX_WAIT_RECEIVE))
+    message = (SeqexMessage *) g_object_ref (outcome);
+  seqex_result_return (&self->driver->spare_result, &self->call, outcome,
                        g_steal_pointer (&self->error));
+  if (message != NULL)
+    seqex_message_drop (message);
   take_apart (self);
 }
 
@@ -245,7 +277,7 @@ seqex_waits_clear_queue (GQueue       *queue,
         wait->error = seqex_dialogue_error (wait->dialogue, wait->failure, wait->size);
       detach (wait);
       seqex_result_return_later (wait->driver->context, &wait->call,
-                                 g_steal_pointer (&wait->outcome), g_steal_pointer (&wait->error));
+                                 take_outcome (wait), g_steal_pointer (&wait->error));
       take_apart (wait);
     }
 }
@@ -271,28 +303,30 @@ refuse (SeqexDialogue   *dialogue,
   return FALSE;
 }
 
+/* @wait: NULL if nobody wants to know. */
 static sqx_result
-submit (SeqexWait            *self,
+submit (sqx_conn             *core,
+        SeqexWait            *wait,
+        SeqexWaitKind         kind,
         guint                 channel,
         const sqx_message_id *answered,
         GBytes               *payload,
         SeqexSendFlags        flags)
 {
-  sqx_conn *core = self->dialogue->core;
+  sqx_outgoing **handle = wait != NULL ? &wait->handle : NULL;
   guint64 now = seqex_driver_now ();
   sqx_payload bytes = { .owner = payload };
   guint32 core_flags = 0;
 
   bytes.data = g_bytes_get_data (payload, &bytes.size);
-  self->size = bytes.size;
   if (flags & SEQEX_SEND_FLAGS_ORDERED)
     core_flags |= SQX_MESSAGE_ORDERED;
-  if (self->kind == SEQEX_WAIT_DELIVERY)
+  if (kind == SEQEX_WAIT_DELIVERY)
     core_flags |= SQX_MESSAGE_FINAL;
 
   if (answered != NULL)
-    return sqx_conn_reply (core, now, answered, &bytes, core_flags, self, &self->handle);
-  return sqx_conn_send (core, now, channel, &bytes, core_flags, self, &self->handle);
+    return sqx_conn_reply (core, now, answered, &bytes, core_flags, wait, handle);
+  return sqx_conn_send (core, now, channel, &bytes, core_flags, wait, handle);
 }
 
 gboolean
@@ -305,35 +339,46 @@ seqex_wait_send (SeqexDialogue        *dialogue,
                  GBytes               *payload,
                  SeqexSendFlags        flags)
 {
+  guint timeout = seqex_dialogue_get_port (dialogue, channel)->timeout;
+  SeqexWait *wait = NULL;
   GError *error = NULL;
   sqx_result result;
-  SeqexWait *wait;
 
   if (g_cancellable_set_error_if_cancelled (call->cancellable, &error))
     return refuse (dialogue, call, error);
   if (dialogue->core == NULL)
     return refuse (dialogue, call, seqex_dialogue_error (dialogue, SQX_ERR_CLOSED, 0));
 
-  wait = seqex_wait_new (dialogue, kind, &dialogue->open, call);
-  wait->position = position;
-  result = submit (wait, channel, answered, payload, flags);
+  /* A wait that tells nobody and ends by nothing here is none. */
+  if (kind != SEQEX_WAIT_DELIVERY || call->callback != NULL || call->cancellable != NULL
+      || timeout > 0)
+    {
+      wait = seqex_wait_new (dialogue, kind, &dialogue->open, call);
+      wait->size = g_bytes_get_size (payload);
+      wait->position = position;
+    }
+  result = submit (dialogue->core, wait, kind, channel, answered, payload, flags);
   SEQEX_NOTE (MESSAGE, "%p: channel %u: sends %zu bytes%s%s: %s", dialogue->connection, channel,
-              wait->size, answered != NULL ? ", an answer" : "",
+              g_bytes_get_size (payload), answered != NULL ? ", an answer" : "",
               kind == SEQEX_WAIT_DELIVERY ? ", final" : "", sqx_result_string (result));
   if (result != SQX_OK)
     {
-      detach (wait);
       /* The program did not answer it, so it was cancelled, and the news are on their way. */
       if (result == SQX_ERR_ALREADY_ANSWERED)
         error = seqex_error_from_end (SQX_END_CANCELLED);
       else
-        error = seqex_dialogue_error (dialogue, result, wait->size);
+        error = seqex_dialogue_error (dialogue, result, g_bytes_get_size (payload));
       refuse (dialogue, call, error);
-      take_apart (wait);
+      if (wait != NULL)
+        {
+          detach (wait);
+          take_apart (wait);
+        }
       return FALSE;
     }
 
-  seqex_wait_limit (wait, seqex_dialogue_get_port (dialogue, channel)->timeout);
+  if (wait != NULL)
+    seqex_wait_limit (wait, timeout);
   seqex_dialogue_mark_ready (dialogue);
   return TRUE;
 }

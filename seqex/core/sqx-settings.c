@@ -233,12 +233,18 @@ sqx_conn_statistics (const sqx_conn *conn,
   statistics->congestion_window = recovery->cc.window;
   statistics->bytes_in_flight = recovery->bytes_in_flight;
   statistics->byte_window = conn->session.credit.window;
+  statistics->smoothed_rtt = sqx_conn_smoothed_rtt (conn);
   if (recovery->rtt.sampled)
     {
-      statistics->smoothed_rtt = recovery->rtt.smoothed;
       statistics->min_rtt = recovery->rtt.min;
       statistics->rtt_variance = recovery->rtt.variance;
     }
+}
+
+uint64_t
+sqx_conn_smoothed_rtt (const sqx_conn *conn)
+{
+  return conn->link.recovery.rtt.sampled ? conn->link.recovery.rtt.smoothed : 0;
 }
 
 bool

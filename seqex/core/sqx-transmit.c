@@ -494,6 +494,26 @@ transmit_open (sqx_conn *conn,
                                    : transmit_frames (conn, now, buffer, capacity);
 }
 
+/* Whether there may be anything to send. Mostly there is not: who empties an endpoint asks once more
+ * after the last packet, and a program that hears of a message answers only later. */
+static bool
+has_work (const sqx_conn *conn,
+          uint64_t        now,
+          size_t          capacity)
+{
+  const sqx_secure *secure = conn->secure;
+  const sqx_link *link = &conn->link;
+
+  if (conn->state >= SQX_STATE_FINISHING || conn->session.out_of_memory ||
+      link->paced_until != SQX_TIME_NEVER || conn->plain.hint_for != 0 ||
+      sqx_datagrams_next_size (&conn->datagrams) != SIZE_MAX)
+    return true;
+  if (secure != NULL && (secure->dial.due || secure->path.due || secure->path.response_due))
+    return true;
+  return sqx_acks_due (&link->acks, now) || sqx_pmtu_wants_probe (&link->pmtu) ||
+         eliciting_due (conn, now, capacity);
+}
+
 size_t
 sqx_conn_poll_transmit (sqx_conn *conn,
                         uint64_t  now,
@@ -503,6 +523,8 @@ sqx_conn_poll_transmit (sqx_conn *conn,
   size_t size = 0;
 
   assert (capacity >= SQX_DATAGRAM_MIN);
+  if (!has_work (conn, now, capacity))
+    return 0;
   conn->link.paced_until = SQX_TIME_NEVER;
   if (!sqx_conn_is_over (conn))
     {

@@ -393,6 +393,8 @@ void sqx_conn_abort (sqx_conn *conn, uint64_t now, uint64_t code, const char *re
 sqx_state           sqx_conn_state           (const sqx_conn *conn);
 const sqx_counters *sqx_conn_counters        (const sqx_conn *conn);
 void                sqx_conn_statistics      (const sqx_conn *conn, sqx_statistics *statistics);
+/* As in the statistics. */
+uint64_t            sqx_conn_smoothed_rtt    (const sqx_conn *conn);
 bool                sqx_conn_has_message     (const sqx_conn *conn, uint32_t channel);
 /* Whether anything that the program or the peer waits for is open, begun or queued. */
 bool                sqx_conn_is_busy         (const sqx_conn *conn);

@@ -57,6 +57,8 @@ typedef struct
   guint   polls;
   guint   sources;
   guint   allocations;
+  guint64 calls;      /* system calls of both sockets … */
+  guint64 datagrams;  /* … and what they sent */
 } Costs;
 
 typedef struct
@@ -69,6 +71,8 @@ typedef struct
   guint          done;
   gpointer       result;    /* the last one, never looked into */
   guint          n_results; /* changes of it */
+  gpointer       reply;     /* likewise */
+  guint          n_replies;
 } Bench;
 
 static guint n_polls;
@@ -130,6 +134,8 @@ replied_cb (GObject      *object,
   reply = seqex_connection_send_with_reply_finish (SEQEX_CONNECTION (object), result, &error);
   g_assert_no_error (error);
   g_assert_true (g_bytes_equal (seqex_message_get_payload (reply), bench->payload));
+  bench->n_replies += bench->reply != reply;
+  bench->reply = reply;
   seqex_message_end (reply);
 
   bench->n_results += bench->result != result;
@@ -162,38 +168,53 @@ next_source (void)
   return id;
 }
 
-static guint64
-count_wakes (Bench *bench)
+/* What the drivers of both sides have counted so far. */
+static Costs
+count (Bench *bench)
 {
-  return seqex_connection_get_dialogue (bench->pair.a)->driver->serial
-         + seqex_connection_get_dialogue (bench->pair.b)->driver->serial;
+  SeqexConnection *sides[] = { bench->pair.a, bench->pair.b };
+  Costs costs = { 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (sides); i++)
+    {
+      const SeqexDriver *driver = seqex_connection_get_dialogue (sides[i])->driver;
+
+      costs.wakes += driver->serial;
+      costs.calls += driver->udp.n_sends + driver->udp.n_receives;
+      costs.datagrams += driver->udp.n_sent;
+    }
+  return costs;
 }
 
 static Costs
 measure (Bench *bench,
          guint  depth)
 {
-  guint64 wakes;
+  Costs before, costs;
   guint sources;
-  Costs costs;
 
   run (bench, EXCHANGES / 4, depth);
 
-  wakes = count_wakes (bench);
+  before = count (bench);
   sources = next_source ();
   n_polls = 0;
   n_allocations = 0;
-  bench->n_results = 0;
+  bench->n_results = bench->n_replies = 0;
   run (bench, EXCHANGES, depth);
+  costs = count (bench);
   costs.allocations = n_allocations;
   costs.polls = n_polls;
   /* Without the deadline of wait_until(). */
   costs.sources = next_source () - sources - 2;
-  costs.wakes = count_wakes (bench) - wakes;
+  costs.wakes -= before.wakes;
+  costs.calls -= before.calls;
+  costs.datagrams -= before.datagrams;
 
   g_test_message ("depth %u, of %u exchanges: %u wakes, %u polls, %u sources, %u allocations, "
-                  "%u results", depth, EXCHANGES, costs.wakes, costs.polls, costs.sources,
-                  costs.allocations, bench->n_results);
+                  "%u results, %u replies, %" G_GUINT64_FORMAT " system calls, %" G_GUINT64_FORMAT
+                  " datagrams", depth, EXCHANGES, costs.wakes, costs.polls, costs.sources,
+                  costs.allocations, bench->n_results, bench->n_replies, costs.calls,
+                  costs.datagrams);
   return costs;
 }
 
@@ -228,9 +249,10 @@ assert_cheap (Bench *bench,
   g_assert_cmpuint (costs.wakes, <=, EXCHANGES / 8);
   g_assert_cmpuint (costs.polls, <=, EXCHANGES / 8);
   g_assert_cmpuint (costs.sources, <=, EXCHANGES / 64);
-  g_assert_cmpuint (costs.allocations, <=, 12 * EXCHANGES);
-  /* One result after another in the same object. */
+  g_assert_cmpuint (costs.allocations, <=, 5 * EXCHANGES);
+  /* One result after another in the same object, and so the replies. */
   g_assert_cmpuint (bench->n_results, <=, 1);
+  g_assert_cmpuint (bench->n_replies, <=, 1);
 }
 
 static void
@@ -255,7 +277,8 @@ test_receive (void)
   bench_clear (&bench);
 }
 
-/* One after another: each side wakes once for each, and nothing is attached or thrown away. */
+/* One after another: each side wakes once for each, reads once, sends one datagram, which
+ * acknowledges what came as well, and nothing is attached or thrown away. */
 static void
 test_one_at_a_time (void)
 {
@@ -268,8 +291,11 @@ test_one_at_a_time (void)
   g_assert_cmpuint (costs.wakes, <=, 2 * EXCHANGES + EXCHANGES / 8);
   g_assert_cmpuint (costs.polls, <=, 2 * EXCHANGES + EXCHANGES / 8);
   g_assert_cmpuint (costs.sources, <=, EXCHANGES / 64);
-  g_assert_cmpuint (costs.allocations, <=, 16 * EXCHANGES);
+  g_assert_cmpuint (costs.allocations, <=, 5 * EXCHANGES);
+  g_assert_cmpuint (costs.calls, <=, 4 * EXCHANGES + EXCHANGES / 8);
+  g_assert_cmpuint (costs.datagrams, <=, 2 * EXCHANGES + EXCHANGES / 8);
   g_assert_cmpuint (bench.n_results, <=, 1);
+  g_assert_cmpuint (bench.n_replies, <=, 1);
   bench_clear (&bench);
 }
 
@@ -321,6 +347,113 @@ test_kept (void)
   bench_clear (&bench);
 }
 
+typedef struct
+{
+  GPtrArray *kept;
+  guint      left;
+} Keeper;
+
+/* Keeps every other reply. */
+static void
+keep_reply_cb (GObject      *object,
+               GAsyncResult *result,
+               gpointer      user_data)
+{
+  SeqexConnection *connection = SEQEX_CONNECTION (object);
+  g_autoptr (SeqexMessage) reply = NULL;
+  Keeper *keeper = user_data;
+
+  reply = seqex_connection_send_with_reply_finish (connection, result, NULL);
+  g_assert_nonnull (reply);
+  g_assert_null (g_object_get_data (G_OBJECT (reply), "mark"));
+  for (guint i = 0; i < keeper->kept->len; i++)
+    g_assert_true (keeper->kept->pdata[i] != reply);
+  if (--keeper->left % 2 == 0)
+    g_ptr_array_add (keeper->kept, g_object_ref (reply));
+  else if (keeper->left % 5 == 0)
+    g_object_set_data (G_OBJECT (reply), "mark", keeper);
+}
+
+/* A reply that the program keeps stays what it is, whatever comes after it. */
+static void
+test_kept_replies (void)
+{
+  GPtrArray *kept = g_ptr_array_new_with_free_func (g_object_unref);
+  Keeper keeper = { .kept = kept, .left = 40 };
+  Bench bench;
+
+  bench_init (&bench);
+  g_signal_connect (bench.pair.b, "message", G_CALLBACK (reply_cb), NULL);
+  for (guint i = 0; i < 40; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("%u", 39 - i);
+      g_autoptr (GBytes) payload = util_bytes (text);
+
+      seqex_connection_send_with_reply_async (bench.pair.a, payload, SEQEX_SEND_FLAGS_NONE, NULL,
+                                              keep_reply_cb, &keeper);
+      if (i % 7 == 6)
+        wait_until (keeper.left == 39 - i);
+    }
+  wait_until (keeper.left == 0);
+  g_assert_cmpuint (kept->len, ==, 20);
+  for (guint i = 0; i < kept->len; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("%u", 38 - 2 * i);
+
+      util_assert_text (kept->pdata[i], text);
+      g_assert_true (seqex_message_get_connection (kept->pdata[i]) == bench.pair.a);
+    }
+  g_ptr_array_unref (kept);
+  bench_clear (&bench);
+}
+
+static gboolean
+press_cb (gpointer user_data)
+{
+  SeqexConnection *connection = user_data;
+  g_autoptr (GBytes) payload = util_bytes ("x");
+
+  seqex_connection_send_datagram (connection, payload, NULL);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Keeps the message. */
+static gboolean
+never_reply_cb (SeqexConnection *connection,
+                SeqexMessage    *message,
+                gpointer         user_data)
+{
+  SeqexMessage **kept = user_data;
+
+  *kept = g_object_ref (message);
+  return TRUE;
+}
+
+/* What is due comes even if there is something to do in every iteration. */
+static void
+test_busy (void)
+{
+  g_autoptr (GBytes) payload = util_bytes ("?");
+  g_autoptr (GError) error = NULL;
+  g_auto (Outcome) asked = { 0 };
+  SeqexMessage *kept = NULL;
+  Bench bench;
+  guint id;
+
+  bench_init (&bench);
+  g_signal_connect (bench.pair.b, "message", G_CALLBACK (never_reply_cb), &kept);
+  g_object_set (bench.pair.a, "timeout", 20u, NULL);
+  id = g_timeout_add (0, press_cb, bench.pair.a);
+  seqex_connection_send_with_reply_async (bench.pair.a, payload, SEQEX_SEND_FLAGS_NONE, NULL,
+                                          util_outcome_cb, &asked);
+  wait_until (asked.result != NULL);
+  g_assert_null (util_send_with_reply_finish (&asked, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_source_remove (id);
+  g_clear_object (&kept);
+  bench_clear (&bench);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -330,5 +463,7 @@ main (int    argc,
   g_test_add_func ("/seqex/costs/receive", test_receive);
   g_test_add_func ("/seqex/costs/one-at-a-time", test_one_at_a_time);
   g_test_add_func ("/seqex/costs/kept", test_kept);
+  g_test_add_func ("/seqex/costs/kept-replies", test_kept_replies);
+  g_test_add_func ("/seqex/costs/busy", test_busy);
   return g_test_run ();
 }
