@@ -49,31 +49,64 @@ waits_for (const sqx_node     *node,
   return other->ordered && other->channel == message->channel && other->number > message->number;
 }
 
+/* Whether the message of @node is small, or was sent before: then it does not wait behind large
+ * ones. */
+static bool
+is_soon (const sqx_node *node)
+{
+  const sqx_outgoing *message = SQX_CONTAINER (node, const sqx_outgoing, node);
+
+  return message->size <= SQX_TURN_SMALL || message->is_reply || message->next_offset > 0 ||
+         sqx_channel_is_stream (message->channel);
+}
+
 /* The first of the list has had its turn, and so have those behind it that wait for it: what is
- * delivered one after the other is sent one after the other. */
+ * delivered one after the other is sent one after the other. They go behind those that take
+ * turns with it, not behind all: of many large messages that grow together none is ready for
+ * long, and then all at once, and the peer returns their credit too late. */
 static void
 end_turn (sqx_node     *list,
           sqx_outgoing *message)
 {
-  sqx_node *next = message->node.next;
+  sqx_node *first = &message->node, *next = first->next, *last, *at;
 
   for (unsigned passed = 0; passed < SQX_TURNS_PASSED && next != list &&
                             waits_for (next, message); passed++)
     next = next->next;
-  /* A list has no ends but its head, so all of them move by moving that. */
-  sqx_node_unlink (list);
-  sqx_node_insert_before (next == list ? &message->node : next, list);
+  at = next;
+  for (unsigned passed = 1; at != list && !waits_for (at, message) &&
+                            (passed < SQX_TURNS || (passed < SQX_TURNS_PASSED && is_soon (at)));
+       passed++)
+    at = at->next;
+
+  last = next->prev;
+  first->prev->next = next;
+  next->prev = first->prev;
+  first->prev = at->prev;
+  last->next = at;
+  at->prev->next = first;
+  at->prev = last;
 }
 
-/* Lost bytes go before those that wait for them. */
-static void
-take_turns_again (sqx_outgoing *message)
+/* Whether the message of @waiting lets @message pass, which comes later. */
+static bool
+lets_pass (const sqx_node     *waiting,
+           const sqx_outgoing *message)
+{
+  const sqx_outgoing *other = SQX_CONTAINER (waiting, const sqx_outgoing, node);
+
+  return waits_for (waiting, message) ||
+         (!is_soon (waiting) && is_soon (&message->node) && !waits_for (&message->node, other));
+}
+
+void
+sqx_fragments_queue (sqx_outgoing *message)
 {
   sqx_node *list = &message->session->sending[message->channel->priority];
   sqx_node *at = list;
 
   for (unsigned passed = 0; passed < SQX_TURNS_PASSED && at->prev != list &&
-                            waits_for (at->prev, message); passed++)
+                            lets_pass (at->prev, message); passed++)
     at = at->prev;
   sqx_node_insert_before (at, &message->node);
 }
@@ -175,6 +208,7 @@ sqx_fragments_pack (sqx_session *session,
       while ((first = sqx_list_first (list)) != NULL)
         {
           sqx_outgoing *message = SQX_CONTAINER (first, sqx_outgoing, node);
+
 
           if (!pack_fragment (session, message, packet))
             return;
@@ -278,7 +312,7 @@ sqx_fragments_lost (sqx_session      *session,
       at = i < message->acked.count ? SQX_MAX (gap_end, message->acked.items[i].end) : end;
     }
   if (has_fragments (message) && !sqx_node_linked (&message->node))
-    take_turns_again (message);
+    sqx_fragments_queue (message);
 }
 
 void

@@ -6,7 +6,9 @@
 
 #include "sqx-outgoing.h"
 
-/* Writes fragments, by priority and then round-robin; and cancels. */
+/* @message was begun, or lost bytes, and is in no list: it gets its turns. */
+void sqx_fragments_queue        (sqx_outgoing *message);
+/* Writes fragments, by priority and then in turn; and cancels. */
 void sqx_fragments_pack         (sqx_session *session, sqx_packet *packet);
 void sqx_fragments_pack_cancels (sqx_session *session, sqx_packet *packet);
 /* Whether there are any to be written. */

@@ -102,6 +102,8 @@
 #define SQX_PACKET_RECORDS_FIRST  32u  /* … and until one was full of them … */
 #define SQX_PACKET_RECORDS_MORE   4u   /* … so many times as many are allowed */
 #define SQX_FRAGMENT_LEAST        64u  /* a message is not cut into pieces smaller than this */
+#define SQX_TURNS                 8u   /* large messages of one urgency that are sent in turn */
+#define SQX_TURN_SMALL            16384u /* a message of that size does not wait behind larger ones */
 #define SQX_TURNS_PASSED          256u /* messages that one may pass on the way to its turn */
 
 /* Handshake and endpoint (design section 6) ------------------------------------------- */

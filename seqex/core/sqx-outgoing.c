@@ -163,7 +163,7 @@ sqx_outgoing_start (sqx_outgoing *message)
   session->statistics->messages_sent++;
   if (!message->is_reply)
     session->statistics->exchanges_started++;
-  sqx_list_append (&session->sending[channel->priority], &message->node);
+  sqx_fragments_queue (message);
   return true;
 }
 

@@ -18,23 +18,14 @@ typedef struct sqx_session sqx_session;
 
 struct sqx_outgoing
 {
+  /* What is looked at of those that a message passes on the way to its turn lies together. */
   sqx_node       node;      /* in session->waiting, ->sending or ->cancels */
-  sqx_event_node event;     /* REPLY, END or FAILED */
-  sqx_session   *session;   /* NULL after the session was lost: only the event is left */
   sqx_channel   *channel;
   uint64_t       number;    /* valid if begun */
-  uint64_t       age;       /* order of submission */
-  sqx_payload    payload;   /* data NULL once released */
   uint64_t       size;      /* of the payload */
-  void          *tag;
-  sqx_incoming  *answers;   /* the message that this one answers, while its record lives */
-  uint64_t       reply_to;  /* its number */
   uint64_t       next_offset; /* never sent from here on */
-  sqx_ranges     lost;      /* to be sent again */
-  sqx_ranges     acked;
-  sqx_incoming  *reply;     /* event REPLY: what it brings */
-  uint8_t        reason;    /* event END */
   sqx_result     error;     /* event FAILED */
+  uint8_t        reason;    /* event END */
   bool ordered : 1;
   bool final : 1;
   bool is_reply : 1;
@@ -43,6 +34,16 @@ struct sqx_outgoing
   bool told : 1;            /* no (further) event: it was queued, or the program cancelled */
   bool received : 1;        /* all bytes acknowledged, or no longer wanted: payload released */
   bool cancelling : 1;      /* CANCEL is being sent */
+  sqx_session   *session;   /* NULL after the session was lost: only the event is left */
+  sqx_event_node event;     /* REPLY, END or FAILED */
+  uint64_t       age;       /* order of submission */
+  sqx_payload    payload;   /* data NULL once released */
+  void          *tag;
+  sqx_incoming  *answers;   /* the message that this one answers, while its record lives */
+  uint64_t       reply_to;  /* its number */
+  sqx_ranges     lost;      /* to be sent again */
+  sqx_ranges     acked;
+  sqx_incoming  *reply;     /* event REPLY: what it brings */
 };
 
 /* Submits a message; @answers is the message it replies to, or NULL. @message_flags as for

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sqx-channels.h"
+#include "sqx-fragments.h"
 #include "sqx-handover.h"
 #include "sqx-outgoing.h"
 
@@ -284,7 +285,7 @@ sqx_stream_sent (sqx_stream   *stream,
     return;
   stream->active = SQX_CONTAINER (next, sqx_outgoing, node);
   sqx_node_unlink (next);
-  sqx_list_append (&stream->session->sending[stream->channel.priority], next);
+  sqx_fragments_queue (stream->active);
 }
 
 void

@@ -16,6 +16,7 @@
 #define WINDOW      (4 * (MAX_MESSAGE + SQX_MESSAGE_OVERHEAD))
 #define CHANNELS    20u
 #define PACKET      1200u
+#define PACKET_MAX  5000u
 
 typedef struct
 {
@@ -298,7 +299,7 @@ send_message (Fixture      *f,
 typedef struct
 {
   sqx_packet packet;
-  uint8_t    data[PACKET];
+  uint8_t    data[PACKET_MAX];
   GArray    *frames; /* sqx_frame that point into data */
 } Packed;
 
@@ -306,7 +307,7 @@ static inline void
 packed_init (Packed *packed,
              size_t  capacity)
 {
-  g_assert_cmpuint (capacity, <=, PACKET);
+  g_assert_cmpuint (capacity, <=, PACKET_MAX);
   memset (&packed->packet, 0, sizeof packed->packet);
   packed->packet.writer = (sqx_writer) { packed->data, 0, capacity };
   packed->packet.full_size = capacity;

@@ -135,7 +135,6 @@ test_probe_rtt (void)
   set_up (&f, &config, &bulk);
   for (guint i = 0; i < 3; i++)
     bottleneck_add (f.link, &reno);
-  wait_for (&f, SQX_BBR_CRUISE, 10 * SQX_SECOND);
   wait_for (&f, SQX_BBR_PROBE_RTT, 15 * SQX_SECOND);
   begin = bottleneck_now (f.link);
   bottleneck_run (f.link, MS);

@@ -94,19 +94,19 @@ test_turns (void)
 
   set_up (&f);
   sqx_outgoing_change_priority (&f.session, sqx_session_channel (&f.session, 3), 1);
-  send_message (&f, 1, 5000, 0, "a", NULL);
-  send_message (&f, 2, 5000, 0, "b", NULL);
+  send_message (&f, 1, 50000, 0, "a", NULL);
+  send_message (&f, 2, 50000, 0, "b", NULL);
   for (guint turn = 0; turn < 4; turn++)
     {
-      g_assert_cmpuint (pack_fragments (&f, &packed, 500), ==, 1);
+      g_assert_cmpuint (pack_fragments (&f, &packed, 5000), ==, 1);
       g_assert_cmpuint (FRAME (&packed, 0)->message.channel, ==, turn % 2 ? 4 : 2);
       packed_clear (&packed);
     }
-  send_message (&f, 3, 700, 0, "c", NULL);
-  g_assert_cmpuint (pack_fragments (&f, &packed, 500), ==, 1);
+  send_message (&f, 3, 7000, 0, "c", NULL);
+  g_assert_cmpuint (pack_fragments (&f, &packed, 5000), ==, 1);
   g_assert_cmpuint (FRAME (&packed, 0)->message.channel, ==, 6);
   packed_clear (&packed);
-  g_assert_cmpuint (pack_fragments (&f, &packed, 500), ==, 2);
+  g_assert_cmpuint (pack_fragments (&f, &packed, 5000), ==, 2);
   g_assert_cmpuint (FRAME (&packed, 0)->message.channel, ==, 6);
   g_assert_cmpuint (FRAME (&packed, 1)->message.channel, ==, 2);
   packed_clear (&packed);
@@ -124,7 +124,7 @@ order_of (Fixture *f,
   for (guint i = 0; i < packets; i++)
     {
       Packed packed;
-      guint count = pack_fragments (f, &packed, 430);
+      guint count = pack_fragments (f, &packed, 4300);
 
       for (guint k = 0; k < count; k++)
         {
@@ -155,18 +155,85 @@ assert_order (Fixture    *f,
 static void
 test_turns_ordered (void)
 {
-  const sqx_record start = { .channel = 2, .number = 1, .offset = 0, .length = 100 };
+  const sqx_record start = { .channel = 2, .number = 1, .offset = 0, .length = 2000 };
   Fixture f;
 
   set_up (&f);
   for (guint i = 0; i < 6; i++)
-    send_message (&f, 1, 1500, SQX_MESSAGE_ORDERED, "a", NULL);
+    send_message (&f, 1, 15000, SQX_MESSAGE_ORDERED, "a", NULL);
   assert_order (&f, 10, "1.0 1.1 1.2 ");
   sqx_fragments_lost (&f.session, &start);
   assert_order (&f, 1, "1.1 1.2 ");
-  send_message (&f, 2, 1500, 0, "b", NULL);
-  send_message (&f, 1, 1500, 0, "c", NULL);
+  send_message (&f, 2, 15000, 0, "b", NULL);
+  send_message (&f, 1, 15000, 0, "c", NULL);
   assert_order (&f, 6, "1.3 2.0 1.6 1.3 2.0 1.6 ");
+  while (sqx_fragments_due (&f.session))
+    g_free (order_of (&f, 1));
+  tear_down (&f);
+}
+
+/* Nor do large ones that are ordered begin to take turns when something passes them. */
+static void
+test_turns_ordered_large (void)
+{
+  Fixture f;
+
+  set_up (&f);
+  for (guint i = 0; i < 4; i++)
+    send_message (&f, 1, SQX_TURN_SMALL + 4000, SQX_MESSAGE_ORDERED, "a", NULL);
+  assert_order (&f, 1, "1.0 ");
+  send_message (&f, 2, 10, 0, "b", NULL);
+  send_message (&f, 3, SQX_TURN_SMALL + 1, 0, "c", NULL);
+  assert_order (&f, 7, "1.0 2.0 1.0 3.0 1.0 3.0 1.0 1.1 ");
+  while (sqx_fragments_due (&f.session))
+    g_free (order_of (&f, 1));
+  tear_down (&f);
+}
+
+static const sqx_outgoing *
+get_outgoing (Fixture *f,
+              guint    number)
+{
+  return sqx_index_lookup (&sqx_session_channel (&f->session, 1)->outgoing, number);
+}
+
+/* Of many large messages a few take turns, and the next begins when one of them is done. What is
+ * small, or lost, does not wait for those that have not begun. */
+static void
+test_turns_of_few (void)
+{
+  const sqx_record start = { .channel = 2, .number = 0, .offset = 0, .length = 1000 };
+  g_autoptr (GString) expected = g_string_new (NULL);
+  const guint size = SQX_TURN_SMALL + 16;
+  Fixture f;
+
+  set_up (&f);
+  for (guint i = 0; i < SQX_TURNS + 2; i++)
+    send_message (&f, 1, size, 0, "a", NULL);
+  for (guint i = 0; i < SQX_TURNS; i++)
+    g_string_append_printf (expected, "1.%u ", i);
+  assert_order (&f, SQX_TURNS, expected->str);
+
+  /* These are sent in the next round. */
+  send_message (&f, 2, 100, 0, "b", NULL);
+  send_message (&f, 3, 100, SQX_MESSAGE_ORDERED, "c", NULL);
+  g_string_append (expected, "2.0 3.0 1.0 ");
+  assert_order (&f, SQX_TURNS + 1, expected->str);
+
+  while (get_outgoing (&f, 0)->next_offset < size)
+    {
+      g_assert_cmpuint (get_outgoing (&f, SQX_TURNS)->next_offset, ==, 0);
+      g_free (order_of (&f, 1));
+    }
+  for (guint i = 0; i < 2 * SQX_TURNS; i++)
+    g_free (order_of (&f, 1));
+  g_assert_cmpuint (get_outgoing (&f, SQX_TURNS)->next_offset, >, 0);
+
+  sqx_fragments_lost (&f.session, &start);
+  g_assert_cmpuint (get_outgoing (&f, 0)->lost.count, ==, 1);
+  for (guint i = 0; i < SQX_TURNS + 1; i++)
+    g_free (order_of (&f, 1));
+  g_assert_cmpuint (get_outgoing (&f, 0)->lost.count, ==, 0);
   while (sqx_fragments_due (&f.session))
     g_free (order_of (&f, 1));
   tear_down (&f);
@@ -608,6 +675,8 @@ main (int    argc,
   g_test_add_func ("/seqex/fragments/turns", test_turns);
   g_test_add_func ("/seqex/fragments/priorities", test_priorities);
   g_test_add_func ("/seqex/fragments/turns-ordered", test_turns_ordered);
+  g_test_add_func ("/seqex/fragments/turns-ordered-large", test_turns_ordered_large);
+  g_test_add_func ("/seqex/fragments/turns-of-few", test_turns_of_few);
   g_test_add_func ("/seqex/fragments/whole", test_whole);
   g_test_add_func ("/seqex/fragments/cutting", test_cutting);
   g_test_add_func ("/seqex/fragments/small-fits", test_small_fits);

@@ -485,7 +485,7 @@ main (int    argc,
   if (argc == 1)
     {
       sqx_conn_statistics (w.conns[1], &b);
-      report ("1 Gbit/s with 600 ms: share of the path", share (&w), 0.85, "", true);
+      report ("1 Gbit/s with 600 ms: share of the path", share (&w), 0.90, "", true);
       report ("bytes in flight", (double) w.most_bytes / product, 1.0, "of 75 MB", true);
       report ("receive window", (double) b.byte_window / product, 1.0, "of 75 MB", true);
       printf ("1..%u\n", tests);
