@@ -365,8 +365,13 @@ deliver (SeqexDriver *self,
   guint n = 0;
   GList *link;
 
-  while (n < limit && self->owner != NULL && self->funcs->deliver (self->owner))
-    n++;
+  if (limit > 0 && self->owner != NULL && self->funcs->is_due (self->owner))
+    {
+      g_autoptr (GObject) owner = g_object_ref (self->owner);
+
+      while (n < limit && self->owner != NULL && self->funcs->deliver (owner))
+        n++;
+    }
   for (; n_active > 0 && (link = g_queue_pop_head_link (&self->active)) != NULL; n_active--)
     {
       SeqexDialogue *dialogue = link->data;
@@ -389,7 +394,6 @@ wake (SeqexDriver  *self,
       GIOCondition  condition)
 {
   g_autoptr (SeqexDriver) driver = seqex_driver_ref (self);
-  G_GNUC_UNUSED g_autoptr (GObject) owner = self->owner != NULL ? g_object_ref (self->owner) : NULL;
   guint64 now = seqex_driver_now ();
 
   self->serial++;
@@ -502,18 +506,16 @@ prepare_wake (GSource *source,
               int     *timeout)
 {
   SeqexDriver *self = ((WakeSource *) source)->driver;
-  guint64 now;
+  guint64 now = (guint64) g_source_get_time (source);
 
   *timeout = -1;
   /* In every iteration: what is pending must not keep what is due from being seen. */
   if (self->unarmed)
-    arm (self, (guint64) g_source_get_time (source));
+    arm (self, now);
   if (is_pending (self))
     return TRUE;
   if (self->armed == SQX_TIME_NEVER)
     return FALSE;
-
-  now = (guint64) g_source_get_time (source);
   if (self->armed > now)
     *timeout = (int) MIN ((self->armed - now + 999) / 1000, G_MAXINT);
   return self->armed <= now;

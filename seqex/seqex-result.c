@@ -72,6 +72,7 @@ seqex_result_init (SeqexResult *self)
 {
 }
 
+/* Without a reference to the object. */
 static void
 fill (SeqexResult     *self,
       const SeqexCall *call,
@@ -79,7 +80,6 @@ fill (SeqexResult     *self,
       GError          *error)
 {
   self->call = *call;
-  g_object_ref (self->call.object);
   self->outcome = outcome;
   self->error = error;
 }
@@ -115,13 +115,19 @@ seqex_result_return (SeqexResult     **spare,
 
   call->callback (call->object, (GAsyncResult *) self, call->user_data);
 
+  /* The caller has kept the object so far; from here on only a result that the program keeps needs
+   * it. */
   if (*spare == NULL && seqex_object_is_untouched (self))
     {
+      self->call.object = NULL;
       clear (self);
       *spare = self;
     }
   else
-    g_object_unref (self);
+    {
+      g_object_ref (self->call.object);
+      g_object_unref (self);
+    }
 }
 
 static gboolean
@@ -153,6 +159,7 @@ seqex_result_return_later (GMainContext    *context,
 
   self = g_object_new (SEQEX_TYPE_RESULT, NULL);
   fill (self, call, outcome, error);
+  g_object_ref (self->call.object);
   source = g_idle_source_new ();
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_static_name (source, "[seqex] result");
