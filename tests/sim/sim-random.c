@@ -258,6 +258,14 @@ black_out (sim_world *world,
 }
 
 void
+sim_random_black_out (sim_end  *end,
+                      uint64_t  from,
+                      uint64_t  until)
+{
+  sim_world_at (end->world, from, black_out, end, until);
+}
+
+void
 sim_random_blackouts (sim_world *world,
                       sim_end   *end)
 {
@@ -270,7 +278,7 @@ sim_random_blackouts (sim_world *world,
       uint64_t at = world->start + sim_rng_scale (rng, 1, 20 * SIM_SEC);
       uint64_t until = at + sim_rng_scale (rng, SIM_MS, 60 * SIM_SEC);
 
-      sim_world_at (world, at, black_out, end, until);
+      sim_random_black_out (end, at, until);
     }
 }
 

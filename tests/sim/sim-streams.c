@@ -634,16 +634,32 @@ sim_streams_free (sim_world *world)
 
 /* Worlds -------------------------------------------------------------------------------- */
 
+/* The network goes dark in the middle, the link dies, and both sides wait for another one. */
+static void
+cut_link (sim_world *world,
+          sim_end   *end)
+{
+  uint64_t from = world->start + sim_rng_between (&world->rng, 300 * SIM_MS, 5 * SIM_SEC);
+
+  sim_random_black_out (end, from, from + sim_rng_between (&world->rng, 4 * SIM_SEC, 20 * SIM_SEC));
+  if (world->heal_at < from + 20 * SIM_SEC)
+    world->heal_at = from + 20 * SIM_SEC;
+  end->config.idle_timeout = 3 * SIM_SEC;
+  end->config.keepalive_interval = SIM_SEC;
+  end->persist = SQX_TIME_NEVER;
+}
+
 static void
 run_streams (sim_world *world)
 {
   sim_rng *rng = &world->rng;
   bool closes = sim_rng_chance (rng, 1000);
+  bool dark = !closes && sim_rng_chance (rng, 4000);
   sim_end *ends[2];
 
   world->eventful = world->streaming = true;
   sim_random_channels (world);
-  world->patient = !closes && sim_rng_chance (rng, 6000);
+  world->patient = !closes && !dark && sim_rng_chance (rng, 6000);
   world->heal_at = world->start + sim_rng_scale (rng, SIM_MS, 40 * SIM_SEC);
   sim_world_add_pair (world, &ends[0], &ends[1]);
   for (int i = 0; i < 2; i++)
@@ -659,6 +675,8 @@ run_streams (sim_world *world)
       sim_random_driver (world, ends[i]);
       sim_random_habits (world, ends[i], 60);
       sim_random_blackouts (world, ends[i]);
+      if (dark && world->secure)
+        cut_link (world, ends[i]);
       habits->streams = sim_rng_below (rng, 6) + (i == 0);
       if (closes)
         {

@@ -602,6 +602,8 @@ void sim_random_habits  (sim_world *world, sim_end *end, uint64_t most_starts);
 void sim_random_driver  (sim_world *world, sim_end *end);
 void sim_random_channels (sim_world *world);
 void sim_random_blackouts (sim_world *world, sim_end *end);
+/* One, in one direction or both. */
+void sim_random_black_out (sim_end *end, uint64_t from, uint64_t until);
 
 /* Runs one; false if it failed, which was printed. The world is filled with what it counted. */
 bool sim_scenario_run (const sim_scenario *scenario, uint64_t seed, bool trace, sim_world *result);
