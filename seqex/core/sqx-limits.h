@@ -176,7 +176,7 @@
 #define SQX_IDLE_DEFAULT          (30 * SQX_SECOND)
 #define SQX_IDLE_MIN              (10 * SQX_MILLISECOND)
 #define SQX_KEEPALIVE_DEFAULT     (10 * SQX_SECOND)
-#define SQX_STALL_PTOS            3u   /* silence of a peer that is to send until it is asked … */
+#define SQX_STALL_PTOS            3u   /* silence while something is open until it is asked … */
 #define SQX_STALL_SHIFT           2u   /* … and four times as long until it is asked again … */
 #define SQX_STALL_PINGS           4u   /* … so often, until something of a message goes or comes */
 #define SQX_CLOSE_DEFAULT         (5 * SQX_SECOND)

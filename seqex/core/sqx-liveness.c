@@ -47,24 +47,15 @@ update_idle (sqx_conn *conn,
                                 idle_timeout (conn)));
 }
 
-/* Whether the peer is to send something: the rest of a message, an answer, what is in a stream. */
-static bool
-awaits_peer (const sqx_session *session)
-{
-  return session->fragment_ranges > 0 || session->open_outgoing > 0 ||
-         session->streams.open[0] + session->streams.open[1] > 0;
-}
-
-/* A peer that is to send and is silent may have lost the way to this side, for example because a
- * router gave this side another address. It learns the new one from the next packet. One that
- * answers, and still sends no more, has its reasons. */
+/* A peer that falls silent while something is open may have lost the way to this side, for example
+ * because a router gave this side another address. It learns the new one from the next packet. One
+ * that answers, and still sends no more, has its reasons. */
 static uint64_t
 keepalive_interval (const sqx_conn *conn)
 {
   uint64_t interval = conn->config.keepalive_interval;
 
-  if (interval != SQX_TIME_NEVER && conn->secure != NULL && awaits_peer (&conn->session) &&
-      conn->stall_pings < SQX_STALL_PINGS)
+  if (interval != SQX_TIME_NEVER && conn->secure != NULL && conn->stall_pings < SQX_STALL_PINGS)
     interval = SQX_MIN (interval, SQX_STALL_PTOS * sqx_recovery_pto (&conn->link.recovery)
                                   << (SQX_STALL_SHIFT * conn->stall_pings));
   return interval;
@@ -204,6 +195,19 @@ sqx_conn_handle_too_large (sqx_conn *conn,
   sqx_conn_settle (conn, now);
 }
 
+/* A peer that is elsewhere is heard with its next keep-alive; its interval is taken to be ours. */
+static uint64_t
+unreachable_timeout (const sqx_conn *conn)
+{
+  uint64_t wait = conn->config.unreachable_timeout;
+  uint64_t interval = conn->config.keepalive_interval;
+
+  if (conn->secure == NULL || !conn->secure->linked || interval == SQX_TIME_NEVER)
+    return wait;
+  return SQX_MAX (wait, sqx_time_add (interval, SQX_STALL_PTOS *
+                                                sqx_recovery_pto (&conn->link.recovery)));
+}
+
 void
 sqx_conn_handle_unreachable (sqx_conn *conn,
                              uint64_t  now)
@@ -214,7 +218,7 @@ sqx_conn_handle_unreachable (sqx_conn *conn,
   if (!sqx_conn_is_over (conn) && conn->timers.at[SQX_TIMER_UNREACHABLE] == SQX_TIME_NEVER)
     {
       sqx_timers_set (&conn->timers, SQX_TIMER_UNREACHABLE,
-                      sqx_time_add (now, conn->config.unreachable_timeout));
+                      sqx_time_add (now, unreachable_timeout (conn)));
       /* Anybody could have said so; who is there answers. */
       if (conn->secure != NULL && conn->secure->linked)
         conn->link.ping_due = true;
