@@ -1,19 +1,9 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later
- *
- * Every packet is looked at a bounded number of times, however many are in flight: runs of DONE
- * packets are jumped over (see skip_done()), and loss detection starts where it stopped.
- */
-#include "sqx-recovery.h"
-
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sqx-loss.h"
 #include "sqx-util.h"
 
 /* LOST packets and skipped numbers are remembered for so many probe time-outs. */
 #define REMEMBERED_PTOS 3
-
-/* Ends a list of packets that is linked through their marks. */
-#define NO_NUMBER UINT64_MAX
-/* Beside a number in such a list: between the two something was acknowledged. */
-#define ACKED_BETWEEN (UINT64_C (1) << 63)
 
 void
 sqx_recovery_init (sqx_recovery                *recovery,
@@ -91,48 +81,6 @@ set_done (sqx_recovery *recovery,
   packet->mark = number;
 }
 
-/* Lowers @end past the DONE packets right below it, and shortens the way for the next time. A mark
- * above its packet links what an ACK has just acknowledged, and stays. */
-static uint64_t
-skip_done (sqx_recovery *recovery,
-           uint64_t      end)
-{
-  const sqx_sent *sent = &recovery->sent;
-  uint64_t low = end;
-
-  while (low > sent->first_number && sqx_sent_get (sent, low - 1)->state == SQX_SENT_DONE)
-    low = SQX_MIN (sqx_sent_get (sent, low - 1)->mark, low - 1);
-
-  while (end > low && end > sent->first_number)
-    {
-      sqx_sent_packet *packet = sqx_sent_get (sent, end - 1);
-      uint64_t next = SQX_MIN (packet->mark, end - 1);
-
-      if (packet->mark < end)
-        packet->mark = low;
-      end = next;
-    }
-  return low;
-}
-
-/* Takes @packet out of what is outstanding. */
-static void
-release (sqx_recovery          *recovery,
-         const sqx_sent_packet *packet)
-{
-  if (packet->in_flight)
-    {
-      assert (recovery->bytes_in_flight >= packet->size && recovery->eliciting_in_flight > 0);
-      recovery->bytes_in_flight -= packet->size;
-      recovery->eliciting_in_flight--;
-    }
-  else
-    {
-      assert (recovery->plain_outstanding > 0);
-      recovery->plain_outstanding--;
-    }
-}
-
 /* Gives up what nobody will acknowledge any more: a peer that receives nothing but ACKs has no
  * reason to say anything about them. */
 static void
@@ -148,7 +96,7 @@ give_up_plain (sqx_recovery *recovery,
         {
           if (packet->in_flight || packet->time >= sent_before)
             break;
-          release (recovery, packet);
+          sqx_loss_release (recovery, packet);
           set_done (recovery, number);
         }
       number++;
@@ -254,8 +202,8 @@ is_valid (sqx_recovery  *recovery,
     {
       uint64_t stop = SQX_MAX (low, recovery->sent.first_number);
 
-      for (uint64_t end = skip_done (recovery, high + 1); end > stop;
-           end = skip_done (recovery, end - 1))
+      for (uint64_t end = sqx_loss_skip_done (recovery, high + 1); end > stop;
+           end = sqx_loss_skip_done (recovery, end - 1))
         if (sqx_sent_get (&recovery->sent, end - 1)->state == SQX_SENT_SKIPPED)
           return false;
     }
@@ -267,7 +215,7 @@ static uint64_t
 link_acked (sqx_recovery  *recovery,
             const sqx_ack *ack)
 {
-  uint64_t head = NO_NUMBER;
+  uint64_t head = SQX_LOSS_NONE;
   sqx_ack_iter iter;
   uint64_t low, high;
 
@@ -276,8 +224,8 @@ link_acked (sqx_recovery  *recovery,
     {
       uint64_t stop = SQX_MAX (low, recovery->sent.first_number);
 
-      for (uint64_t end = skip_done (recovery, high + 1); end > stop;
-           end = skip_done (recovery, end - 1))
+      for (uint64_t end = sqx_loss_skip_done (recovery, high + 1); end > stop;
+           end = sqx_loss_skip_done (recovery, end - 1))
         {
           sqx_sent_get (&recovery->sent, end - 1)->mark = head;
           head = end - 1;
@@ -314,7 +262,7 @@ settle_acked (sqx_recovery *recovery,
 {
   uint64_t highest = head;
 
-  for (uint64_t number = head; number != NO_NUMBER;)
+  for (uint64_t number = head; number != SQX_LOSS_NONE;)
     {
       sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
 
@@ -326,7 +274,7 @@ settle_acked (sqx_recovery *recovery,
       if (packet->state == SQX_SENT_LOST)
         note_spurious (recovery, told->now, number, packet);
       else
-        release (recovery, packet);
+        sqx_loss_release (recovery, packet);
       packet->state = SQX_SENT_DONE;
       recovery->packets_acked++;
       highest = number;
@@ -343,7 +291,7 @@ report_acked (sqx_recovery *recovery,
   void (*acked) (sqx_cc *, uint64_t, uint64_t, const sqx_sent_packet *) =
     recovery->controller->acked;
 
-  for (uint64_t number = head; number != NO_NUMBER;)
+  for (uint64_t number = head; number != SQX_LOSS_NONE;)
     {
       sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
       uint64_t next = packet->mark;
@@ -361,166 +309,6 @@ report_acked (sqx_recovery *recovery,
       set_done (recovery, number);
       number = next;
     }
-}
-
-static void
-call_lost (sqx_recovery          *recovery,
-           uint64_t               now,
-           const sqx_sent_packet *packet)
-{
-  for (size_t i = 0; i < packet->records; i++)
-    recovery->listener->lost (recovery->user_data, now,
-                              sqx_sent_record (&recovery->sent, packet, i));
-}
-
-static void
-report_lost (sqx_recovery *recovery,
-             uint64_t      now,
-             uint64_t      head)
-{
-  for (uint64_t number = head; number != NO_NUMBER;)
-    {
-      sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
-
-      number = packet->mark;
-      packet->mark = now;
-      call_lost (recovery, now, packet);
-    }
-}
-
-/* What one pass of loss detection found. */
-typedef struct
-{
-  uint64_t head;        /* the lost packets, linked through their marks, lowest first */
-  uint64_t tail;
-  uint64_t oldest;      /* when the oldest since the last acknowledged one was sent */
-  bool     persistent;
-} losses;
-
-/* Out of flight, and counted. */
-static void
-drop (sqx_recovery    *recovery,
-      uint64_t         number,
-      sqx_sent_packet *packet,
-      uint64_t         mark)
-{
-  packet->state = SQX_SENT_LOST;
-  packet->mark = mark;
-  release (recovery, packet);
-  recovery->packets_lost++;
-  if (!packet->in_flight)
-    return;
-
-  recovery->rate.lost += packet->size;
-  if (number >= recovery->episode_end)
-    {
-      sqx_reorder_episode (&recovery->reorder);
-      recovery->episode_end = recovery->sent.next_number;
-      recovery->episode_lost = 0;
-    }
-  recovery->episode_lost++;
-}
-
-static void
-lose (sqx_recovery    *recovery,
-      uint64_t         now,
-      uint64_t         number,
-      sqx_sent_packet *packet,
-      losses          *lost)
-{
-  const sqx_cc_ops *controller = recovery->controller;
-
-  drop (recovery, number, packet, NO_NUMBER);
-
-  if (lost->head == NO_NUMBER)
-    lost->head = number;
-  else
-    sqx_sent_get (&recovery->sent, lost->tail)->mark = number;
-  lost->tail = number;
-
-  if (!packet->in_flight)
-    return;
-  if (recovery->listener->settled != NULL)
-    recovery->listener->settled (recovery->user_data, packet, false);
-  if (controller->lost != NULL)
-    controller->lost (&recovery->cc, now, number, packet, &recovery->rate);
-
-  /* RFC 9002 section 7.6.2. */
-  if (!recovery->rtt.sampled || packet->time <= recovery->first_sample_time)
-    return;
-  if (lost->oldest == SQX_TIME_NEVER)
-    lost->oldest = packet->time;
-  if (packet->time - lost->oldest >
-      sqx_rtt_persistent_duration (&recovery->rtt, recovery->peer_ack_delay))
-    lost->persistent = true;
-}
-
-/* What is lost by now, linked through the marks, lowest first. All numbers below the first that is
- * outstanding are settled, and runs of acknowledged ones are jumped over, so that a hole costs the
- * same however long it is waited for. */
-static uint64_t
-link_lost (sqx_recovery *recovery,
-           uint64_t      now)
-{
-  uint64_t stop = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
-  uint64_t delay = sqx_reorder_delay (&recovery->reorder, &recovery->rtt);
-  uint64_t head = NO_NUMBER;
-  uint64_t end = recovery->largest_acked;
-  bool acked = false;
-
-  recovery->loss_time = SQX_TIME_NEVER;
-  for (; end > stop; end--)
-    {
-      uint64_t low = skip_done (recovery, end);
-      sqx_sent_packet *packet;
-      uint64_t due;
-
-      acked |= low < end;
-      end = low;
-      if (end <= stop)
-        break;
-      packet = sqx_sent_get (&recovery->sent, end - 1);
-      if (packet->state != SQX_SENT_OUTSTANDING)
-        continue;
-
-      due = sqx_time_add (packet->time, delay);
-      if (recovery->largest_acked - (end - 1) >= recovery->reorder.packets || due <= now)
-        {
-          packet->mark = acked && head != NO_NUMBER ? head | ACKED_BETWEEN : head;
-          head = end - 1;
-          acked = false;
-        }
-      else if (packet->in_flight)
-        {
-          recovery->loss_time = SQX_MIN (recovery->loss_time, due);
-        }
-    }
-  return head;
-}
-
-/* RFC 9002 section 6.1. */
-static uint64_t
-detect_lost (sqx_recovery *recovery,
-             uint64_t      now)
-{
-  losses lost = { .head = NO_NUMBER, .oldest = SQX_TIME_NEVER };
-  uint64_t next = link_lost (recovery, now);
-
-  while (next != NO_NUMBER)
-    {
-      uint64_t number = next;
-      sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, number);
-      bool acked = packet->mark != NO_NUMBER && (packet->mark & ACKED_BETWEEN) != 0;
-
-      next = acked ? packet->mark & ~ACKED_BETWEEN : packet->mark;
-      lose (recovery, now, number, packet, &lost);
-      if (acked)
-        lost.oldest = SQX_TIME_NEVER;
-    }
-
-  if (lost.persistent && recovery->controller->persistent != NULL)
-    recovery->controller->persistent (&recovery->cc);
-  return lost.head;
 }
 
 static void
@@ -567,7 +355,7 @@ sqx_recovery_on_ack (sqx_recovery  *recovery,
     return SQX_ERR_PROTOCOL;
 
   acked = link_acked (recovery, ack);
-  if (acked == NO_NUMBER)
+  if (acked == SQX_LOSS_NONE)
     return SQX_OK;
 
   recovery->largest_acked = recovery->any_acked ? SQX_MAX (recovery->largest_acked, ack->largest)
@@ -578,9 +366,9 @@ sqx_recovery_on_ack (sqx_recovery  *recovery,
     sample_rtt (recovery, now, ack);
   sqx_rate_finish (&recovery->rate, recovery->rtt.min, &told.sample);
 
-  lost = detect_lost (recovery, now);
+  lost = sqx_loss_detect (recovery, now);
   report_acked (recovery, now, acked);
-  report_lost (recovery, now, lost);
+  sqx_loss_report (recovery, now, lost);
   tell_controller (recovery, &told);
 
   recovery->pto_count = 0;
@@ -636,7 +424,7 @@ owe_probes (sqx_recovery *recovery,
 
   while (packet->state != SQX_SENT_OUTSTANDING || !packet->eliciting)
     packet = sqx_sent_get (&recovery->sent, ++number);
-  call_lost (recovery, now, packet);
+  sqx_loss_tell (recovery, now, packet);
 }
 
 void
@@ -644,39 +432,12 @@ sqx_recovery_on_timeout (sqx_recovery *recovery,
                          uint64_t      now)
 {
   if (recovery->loss_time <= now)
-    report_lost (recovery, now, detect_lost (recovery, now));
+    sqx_loss_report (recovery, now, sqx_loss_detect (recovery, now));
   /* Of a timer that is late the probe time-out may be due as well. */
   if (recovery->loss_time == SQX_TIME_NEVER && probe_deadline (recovery) <= now)
     owe_probes (recovery, now);
   trim (recovery, now);
   sqx_sent_shrink (&recovery->sent);
-}
-
-void
-sqx_recovery_lose_larger (sqx_recovery *recovery,
-                          uint64_t      now,
-                          size_t        size)
-{
-  uint64_t number = SQX_MAX (recovery->settled_below, recovery->sent.first_number);
-  sqx_sent_packet *packet;
-
-  for (; (packet = sqx_sent_get (&recovery->sent, number)) != NULL; number++)
-    if (packet->state == SQX_SENT_OUTSTANDING && packet->size >= size)
-      {
-        drop (recovery, number, packet, now);
-        call_lost (recovery, now, packet);
-      }
-}
-
-void
-sqx_recovery_lose_all (sqx_recovery *recovery,
-                       uint64_t      now)
-{
-  sqx_recovery_lose_larger (recovery, now, 0);
-  recovery->settled_below = recovery->sent.next_number;
-  recovery->loss_time = SQX_TIME_NEVER;
-  recovery->pto_count = 0;
-  recovery->probes = 0;
 }
 
 void
