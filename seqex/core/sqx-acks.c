@@ -3,15 +3,13 @@
 
 #include "sqx-util.h"
 
-/* Packets that ask for an acknowledgement before one is due at once. */
-#define ELICITING_THRESHOLD 2
-
 void
 sqx_acks_init (sqx_acks *acks,
                uint64_t  max_delay)
 {
   *acks = (sqx_acks) {
     .max_delay = max_delay,
+    .threshold = SQX_ACK_THRESHOLD,
     .deadline = SQX_TIME_NEVER,
   };
   sqx_ranges_init (&acks->received);
@@ -90,7 +88,7 @@ sqx_acks_add (sqx_acks *acks,
     return true;
 
   acks->eliciting++;
-  if (acks->eliciting >= ELICITING_THRESHOLD || (!first && number != next))
+  if (acks->eliciting >= acks->threshold || (!first && number != next))
     acks->immediate = true;
   if (acks->deadline == SQX_TIME_NEVER)
     acks->deadline = sqx_time_by (now, acks->max_delay);

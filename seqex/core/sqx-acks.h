@@ -21,6 +21,7 @@ typedef struct
   uint64_t   largest_time;  /* when the largest number arrived */
   uint64_t   max_delay;     /* own acknowledgement delay */
   uint32_t   eliciting;     /* ack-eliciting packets since the last ACK was sent */
+  uint32_t   threshold;     /* so many make one due at once */
   bool       immediate;     /* an ACK is due now */
   bool       pending;       /* something was received since the last ACK was sent */
   uint64_t   deadline;      /* when a delayed ACK is due; SQX_TIME_NEVER: none */
@@ -33,8 +34,8 @@ void sqx_acks_clear (sqx_acks *acks);
  * plus one, or the bits themselves before any was seen. */
 uint64_t         sqx_acks_expand (const sqx_acks *acks, uint32_t low);
 sqx_acks_verdict sqx_acks_check  (const sqx_acks *acks, uint64_t number);
-/* Notes a packet all of whose frames were processed. An ACK is due at once after every second
- * ack-eliciting packet and when an ack-eliciting one left or filled a gap, else after max_delay.
+/* Notes a packet all of whose frames were processed. An ACK is due at once after `threshold`
+ * ack-eliciting packets and when an ack-eliciting one left or filled a gap, else after max_delay.
  * false: no memory, nothing noted. */
 bool             sqx_acks_add    (sqx_acks *acks, uint64_t now, uint64_t number, bool eliciting);
 /* An ACK with everything in `received` was put into a packet. */

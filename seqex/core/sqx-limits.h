@@ -92,6 +92,9 @@
 
 /* Packets ----------------------------------------------------------------------------- */
 
+#define SQX_ACK_THRESHOLD       2u     /* ack-eliciting packets that make an ACK due at once, … */
+#define SQX_ACK_THINNING        4096u  /* … and one more for so many packets on their way that only
+                                        * acknowledge */
 #define SQX_ACK_RANGES            64u  /* ranges of packet numbers tracked, and put into one ACK */
 #define SQX_SKIP_MIN              64u  /* packets between two skipped numbers, at least … */
 #define SQX_SKIP_SPREAD           512u /* … and this many more at random */

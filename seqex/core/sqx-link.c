@@ -240,6 +240,9 @@ sqx_link_sent (sqx_link         *link,
 {
   sqx_recovery_on_sent (&link->recovery, now, packet->writer.size, packet->eliciting, limited,
                         packet->records, packet->count);
+  /* What a long and fast path has on its way of them would grow with it, and tell no more. */
+  link->acks.threshold = SQX_ACK_THRESHOLD +
+                         (uint32_t) (link->recovery.plain_outstanding / SQX_ACK_THINNING);
   if (sqx_packet_full (packet))
     link->records = SQX_MIN (SQX_PACKET_RECORDS_MORE * link->records, SQX_PACKET_RECORDS);
   link->pmtu.full += packet->eliciting && !limited;

@@ -50,8 +50,7 @@ bool
 sqx_recovery_reserve (sqx_recovery *recovery,
                       size_t        records)
 {
-  return recovery->plain_outstanding < SQX_PLAIN_OUTSTANDING_MAX &&
-         sqx_sent_reserve (&recovery->sent, records);
+  return sqx_sent_reserve (&recovery->sent, records);
 }
 
 bool

@@ -73,11 +73,10 @@ void sqx_recovery_clear (sqx_recovery *recovery);
 /* Bytes that may be sent now in ack-eliciting packets; SIZE_MAX while a probe is owed. */
 uint64_t sqx_recovery_room (const sqx_recovery *recovery);
 /* Before a packet with up to @records records is built, so that on_sent cannot fail. false: no
- * memory, or SQX_PLAIN_OUTSTANDING_MAX packets that are not ack-eliciting went out while the peer
- * acknowledged nothing, although it was asked to. */
+ * memory. */
 bool     sqx_recovery_reserve (sqx_recovery *recovery, size_t records);
 /* Whether a packet that only acknowledges may go out. A peer that never acknowledges has no right
- * to be acknowledged without end. */
+ * to be acknowledged without end: SQX_PLAIN_OUTSTANDING_MAX of them at most are outstanding. */
 bool     sqx_recovery_may_send_plain (const sqx_recovery *recovery);
 /* The packet with number sent.next_number went out. @eliciting packets count as in flight and use
  * up a probe. @limited: the sender had nothing more to send. */

@@ -169,6 +169,32 @@ test_skip_once (void)
   link_tear_down (&l);
 }
 
+/* The more packets that only acknowledge are on their way, the fewer follow. */
+static void
+test_thin_acks (void)
+{
+  Linked l;
+
+  link_set_up (&l, PACKET, 0);
+  l.link.skip_in = UINT64_MAX;
+  send_packet (&l, &ping);
+  g_assert_cmpuint (l.link.acks.threshold, ==, SQX_ACK_THRESHOLD);
+  for (guint i = 0; i < 3 * SQX_ACK_THINNING; i++)
+    send_packet (&l, NULL);
+  g_assert_cmpuint (l.link.acks.threshold, ==, SQX_ACK_THRESHOLD + 3);
+  for (guint i = 0; i < SQX_ACK_THRESHOLD + 3; i++)
+    {
+      g_assert_false (sqx_acks_due (&l.link.acks, l.f.now));
+      receive (&l, i);
+    }
+  g_assert_true (sqx_acks_due (&l.link.acks, l.f.now));
+
+  g_assert_cmpint (ack (&l, 0, 3 * SQX_ACK_THINNING), ==, SQX_OK);
+  send_packet (&l, NULL);
+  g_assert_cmpuint (l.link.acks.threshold, ==, SQX_ACK_THRESHOLD);
+  link_tear_down (&l);
+}
+
 /* A packet with as many records as one may have. */
 static void
 send_full (Linked *l)
@@ -422,6 +448,7 @@ main (int    argc,
   g_test_add_func ("/seqex/link/skip", test_skip);
   g_test_add_func ("/seqex/link/skip-once", test_skip_once);
   g_test_add_func ("/seqex/link/records", test_records);
+  g_test_add_func ("/seqex/link/thin-acks", test_thin_acks);
   g_test_add_func ("/seqex/link/no-memory", test_no_memory);
   g_test_add_func ("/seqex/link/ack-of-unsent", test_ack_of_unsent);
   g_test_add_func ("/seqex/link/ack-modulo", test_ack_modulo);
