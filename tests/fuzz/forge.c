@@ -229,7 +229,7 @@ forge_hello (forger *f)
                           &hello.max_channels, &hello.max_streams, &hello.idle_timeout,
                           &hello.ack_delay, &hello.max_datagram_size };
 
-  memcpy (hello.application_id, f->target->application_id, sizeof hello.application_id);
+  memcpy (hello.application_id, f->target->application_id, strlen (f->target->application_id));
   if (choice >= 192)
     *fields[choice & 7] = input_near (f->input, *fields[choice & 7]);
   if (choice == 191)
