@@ -32,6 +32,7 @@ struct sqx_session
   /* Outgoing. */
   sqx_node waiting[SQX_PRIORITIES][2]; /* not begun, by age; [0] replies, [1] initial */
   sqx_node sending[SQX_PRIORITIES];    /* begun, with something to send */
+  const sqx_outgoing *alone;           /* all behind it in its list wait for it; only compared */
   sqx_node cancels;                    /* CANCEL is to be sent */
   uint64_t queued_bytes;               /* cost of what waits */
   uint64_t queued;                     /* messages that wait */

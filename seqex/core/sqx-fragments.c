@@ -69,10 +69,15 @@ end_turn (sqx_node     *list,
           sqx_outgoing *message)
 {
   sqx_node *first = &message->node, *next = first->next, *last, *at;
+  sqx_session *session = message->session;
 
+  /* As before, and nobody has come who does not wait. */
+  if (session->alone == message)
+    return;
   for (unsigned passed = 0; passed < SQX_TURNS_PASSED && next != list &&
                             waits_for (next, message); passed++)
     next = next->next;
+  session->alone = next == list ? message : NULL;
   at = next;
   for (unsigned passed = 1; at != list && !waits_for (at, message) &&
                             (passed < SQX_TURNS || (passed < SQX_TURNS_PASSED && is_soon (at)));
@@ -108,6 +113,9 @@ sqx_fragments_queue (sqx_outgoing *message)
   for (unsigned passed = 0; passed < SQX_TURNS_PASSED && at->prev != list &&
                             lets_pass (at->prev, message); passed++)
     at = at->prev;
+  if (at != list || list->prev == list ||
+      !waits_for (&message->node, SQX_CONTAINER (list->prev, const sqx_outgoing, node)))
+    message->session->alone = NULL;
   sqx_node_insert_before (at, &message->node);
 }
 

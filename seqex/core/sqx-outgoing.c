@@ -447,6 +447,7 @@ sqx_outgoing_change_priority (sqx_session *session,
   if (priority == old)
     return;
   channel->priority = priority;
+  session->alone = NULL;
   for (unsigned kind = 0; kind < 2; kind++)
     move_messages (&session->waiting[old][kind], &session->waiting[priority][kind], channel, true);
   move_messages (&session->sending[old], &session->sending[priority], channel, false);

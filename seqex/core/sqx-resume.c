@@ -16,7 +16,7 @@ resend (sqx_session  *session,
   if (!sqx_ranges_add (&message->lost, 0, message->next_offset))
     session->out_of_memory = true;
   if (!sqx_node_linked (&message->node))
-    sqx_list_append (&session->sending[message->channel->priority], &message->node);
+    sqx_fragments_queue (message);
 }
 
 void

@@ -185,6 +185,12 @@ test_turns_ordered_large (void)
   send_message (&f, 2, 10, 0, "b", NULL);
   send_message (&f, 3, SQX_TURN_SMALL + 1, 0, "c", NULL);
   assert_order (&f, 7, "1.0 2.0 1.0 3.0 1.0 3.0 1.0 1.1 ");
+
+  /* However long they have been among themselves, who comes gets its turn. */
+  assert_order (&f, 6, "3.0 1.1 3.0 1.1 ");
+  assert_order (&f, 3, "1.2 ");
+  send_message (&f, 4, 5000, 0, "d", NULL);
+  assert_order (&f, 3, "1.2 4.0 1.2 ");
   while (sqx_fragments_due (&f.session))
     g_free (order_of (&f, 1));
   tear_down (&f);
