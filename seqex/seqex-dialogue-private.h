@@ -89,7 +89,7 @@ gboolean   seqex_dialogue_check_thread (SeqexDialogue      *self,
                                         const char         *function);
 /* To be called after any command to the core. */
 void       seqex_dialogue_mark_ready (SeqexDialogue        *self);
-/* It is looked at in step 7 of the next wake, or of the one that runs. */
+/* It is looked at in step 6 of the next wake, or of the one that runs. */
 void       seqex_dialogue_activate   (SeqexDialogue        *self);
 /* The port of @channel, or that of channel 0 if the program did not open it. */
 SeqexPort *seqex_dialogue_get_port   (SeqexDialogue        *self,
@@ -99,7 +99,7 @@ GError    *seqex_dialogue_error      (SeqexDialogue        *self,
                                       sqx_result            result,
                                       gsize                 payload_size);
 
-/* For the driver: step 7, for a dialogue that is not active any more. Tells the program at most
+/* For the driver: step 6, for a dialogue that is not active any more. Tells the program at most
  * @limit things and returns how many; activates the dialogue again if something is left. */
 guint      seqex_dialogue_run        (SeqexDialogue        *self,
                                       guint                 limit);

@@ -10,14 +10,15 @@
  *   1. mail from other threads: cancelled operations, dropped messages
  *   2. up to a number of datagrams are read and fed to the core
  *   3. what has passed its time
- *   4. outgoing datagrams, in batches, until none is left or a limit is reached; what the transport
- *      refuses is kept
+ *   4. if something has: outgoing datagrams, in batches, until none is left or a limit is reached;
+ *      what the transport refuses is kept
  *   5. connections in which something changed become active
- *   6. the ready time is set, if it changed
- *   7. for each active connection: events of the core are collected, tasks finished, signals
+ *   6. for each active connection: events of the core are collected, tasks finished, signals
  *      emitted, messages handed over. The program's code runs here and nowhere else. It may do
- *      anything, a nested main loop included
- *   8. what the program has just submitted leaves as in 4 to 6
+ *      anything, a nested main loop included. What it has submitted leaves as in 4 when it was told
+ *      all, and in between if that is much, and acknowledgements of what came with it
+ *
+ * When it is due next is asked once before the context sleeps.
  *
  * A connection with nothing to do is not looked at. What each has for itself is a dialogue
  * (seqex-dialogue-private.h).
@@ -123,7 +124,7 @@ struct _SeqexDriver
 
   /* Connections; each link is in its dialogue */
   GQueue           all;        /* unowned SeqexDialogue */
-  GQueue           active;     /* those to be looked at in step 7 */
+  GQueue           active;     /* those to be looked at in step 6 */
   GQueue           unheard;    /* those with a message for which nobody listens */
   GSequence       *deadlines;  /* unowned SeqexWait, soonest first */
   SeqexResult     *spare_result; /* owned, not in use; NULL: none */

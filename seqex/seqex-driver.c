@@ -356,7 +356,7 @@ seqex_driver_flush (SeqexDriver *self)
   collect (self);
 }
 
-/* Step 7. Those that become active meanwhile are left for later. */
+/* Step 6. Those that become active meanwhile are left for later. */
 static void
 deliver (SeqexDriver *self,
          guint        limit)
