@@ -67,7 +67,8 @@ seqex_attempt_drop (SeqexAttempt *self)
   self->opening = NULL;
   /* A peer that has finished the handshake has a connection, too. */
   if (sqx_conn_cipher (self->core) != 0)
-    sqx_conn_abort (self->core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
+    sqx_conn_abort (self->core, seqex_driver_time (self->endpoint->driver), SQX_CLOSE_NO_ERROR,
+                    NULL);
   if (sqx_conn_state (self->core) != SQX_STATE_CLOSING)
     seqex_attempt_free (self);
   seqex_endpoint_mark_ready (endpoint);
@@ -164,7 +165,7 @@ touched (SeqexWatcher *watcher)
 
       case SQX_EVENT_STREAM:
         if (event.opened)
-          sqx_stream_release (self->core, seqex_driver_now (), event.stream);
+          sqx_stream_release (self->core, seqex_driver_time (self->endpoint->driver), event.stream);
         break;
 
       case SQX_EVENT_MESSAGE:

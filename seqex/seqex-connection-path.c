@@ -104,7 +104,8 @@ set_up_core (SeqexConnection *self)
   sqx_endpoint_config_init (&config);
   config.connection = self->config;
   if (seqex_driver_start (self->dialogue.driver, &config))
-    core = sqx_endpoint_add_plain (self->dialogue.driver->core, seqex_driver_now (), &self->config,
+    core = sqx_endpoint_add_plain (self->dialogue.driver->core,
+                                   seqex_driver_time (self->dialogue.driver), &self->config,
                                    &nowhere, &self->dialogue.watcher);
   if (core == NULL)
     {
@@ -208,7 +209,8 @@ found_cb (gpointer           user_data,
   /* The first address is tried at once, for the one that is wanted may not come. */
   if ((lookup->n_found == 0 || lookup->n_found == lookup->wanted) && self->dialogue.core != NULL)
     {
-      sqx_conn_set_address (self->dialogue.core, seqex_driver_now (), address);
+      sqx_conn_set_address (self->dialogue.core, seqex_driver_time (self->dialogue.driver),
+                            address);
       seqex_dialogue_mark_ready (&self->dialogue);
     }
   lookup->n_found++;
@@ -367,7 +369,7 @@ apply_persistence (SeqexConnection *self)
     limit = self->persistence_limit > 0 ? self->persistence_limit * SQX_SECOND : SQX_TIME_NEVER;
   if (self->dialogue.core == NULL)
     return;
-  sqx_conn_set_persistent (self->dialogue.core, seqex_driver_now (), limit);
+  sqx_conn_set_persistent (self->dialogue.core, seqex_driver_time (self->dialogue.driver), limit);
   seqex_dialogue_mark_ready (&self->dialogue);
 }
 

@@ -55,7 +55,7 @@ seqex_connection_set_accepts_messages (SeqexConnection *self,
 
   self->config.accepts_messages = accepts;
   if (dialogue->core != NULL)
-    sqx_conn_set_accepts_messages (dialogue->core, seqex_driver_now (), accepts);
+    sqx_conn_set_accepts_messages (dialogue->core, seqex_driver_time (dialogue->driver), accepts);
   changed (self, "accepts-messages");
 }
 
@@ -145,8 +145,8 @@ seqex_connection_set_keepalive_interval (SeqexConnection *self,
 
   self->config.keepalive_interval = from_milliseconds (interval);
   if (dialogue->core != NULL)
-    sqx_conn_set_keepalive (dialogue->core, seqex_driver_now (), self->config.keepalive_interval,
-                            self->config.keepalive_always);
+    sqx_conn_set_keepalive (dialogue->core, seqex_driver_time (dialogue->driver),
+                            self->config.keepalive_interval, self->config.keepalive_always);
   changed (self, "keepalive-interval");
 }
 
@@ -189,7 +189,7 @@ seqex_connection_set_idle_timeout (SeqexConnection *self,
 
   self->config.idle_timeout = time;
   if (dialogue->core != NULL)
-    sqx_conn_set_idle_timeout (dialogue->core, seqex_driver_now (), time);
+    sqx_conn_set_idle_timeout (dialogue->core, seqex_driver_time (dialogue->driver), time);
   changed (self, "idle-timeout");
 }
 
@@ -320,7 +320,7 @@ seqex_connection_set_max_send_rate (SeqexConnection *self,
 
   self->config.max_send_rate = rate;
   if (dialogue->core != NULL)
-    sqx_conn_set_max_send_rate (dialogue->core, seqex_driver_now (), rate);
+    sqx_conn_set_max_send_rate (dialogue->core, seqex_driver_time (dialogue->driver), rate);
   changed (self, "max-send-rate");
 }
 

@@ -655,7 +655,8 @@ seqex_connection_send_datagram (SeqexConnection  *self,
 
   bytes.data = g_bytes_get_data (payload, &bytes.size);
   if (self->dialogue.core != NULL)
-    result = sqx_conn_send_datagram (self->dialogue.core, seqex_driver_now (), &bytes);
+    result = sqx_conn_send_datagram (self->dialogue.core,
+                                     seqex_driver_time (self->dialogue.driver), &bytes);
 
   switch (result)
     {

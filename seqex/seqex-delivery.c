@@ -220,7 +220,7 @@ hand_over_from (SeqexDialogue *self,
 
   if (!has_message (self, port) || !is_heard (port))
     return FALSE;
-  if (!sqx_conn_receive (self->core, seqex_driver_now (), port->channel, &received))
+  if (!sqx_conn_receive (self->core, seqex_driver_time (self->driver), port->channel, &received))
     return FALSE;
 
   /* Credit, and the end of a final message, are to be sent. */

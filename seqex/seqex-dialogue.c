@@ -93,7 +93,8 @@ is_busy (SeqexDialogue *self)
   if (self->core == NULL || self->unheard)
     return FALSE;
   return sqx_conn_is_busy (self->core) || sqx_conn_state (self->core) == SQX_STATE_CLOSING
-         || sqx_conn_next_timeout (self->core) <= seqex_driver_now () + SQX_ACK_DELAY_DEFAULT;
+         || sqx_conn_next_timeout (self->core)
+              <= seqex_driver_time (self->driver) + SQX_ACK_DELAY_DEFAULT;
 }
 
 void
@@ -185,7 +186,7 @@ seqex_dialogue_fail (SeqexDialogue *self,
 
   self->failure = failure;
   if (self->core != NULL)
-    sqx_conn_abort (self->core, seqex_driver_now (), SQX_CLOSE_INTERNAL_ERROR, NULL);
+    sqx_conn_abort (self->core, seqex_driver_time (self->driver), SQX_CLOSE_INTERNAL_ERROR, NULL);
   else
     self->closed = TRUE;
 }
@@ -196,7 +197,7 @@ seqex_dialogue_close (SeqexDialogue *self)
   self->is_closing = TRUE;
   seqex_pipes_pump (self);
   if (self->core != NULL)
-    sqx_conn_close (self->core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
+    sqx_conn_close (self->core, seqex_driver_time (self->driver), SQX_CLOSE_NO_ERROR, NULL);
   seqex_dialogue_mark_ready (self);
 }
 

@@ -129,6 +129,7 @@ struct _SeqexDriver
   GSequence       *deadlines;  /* unowned SeqexWait, soonest first */
   SeqexResult     *spare_result; /* owned, not in use; NULL: none */
   SeqexMessage    *spare_message; /* likewise */
+  guint64          now;        /* when the clock was last read for the core */
   guint64          serial;     /* of the wake, for tests */
 };
 
@@ -168,6 +169,11 @@ void         seqex_driver_flush         (SeqexDriver               *self);
 void         seqex_driver_post          (SeqexDriver               *self,
                                          SeqexMail                 *mail);
 guint64      seqex_driver_now           (void);
+/* The same, which a wake goes by from now on. */
+guint64      seqex_driver_read_clock    (SeqexDriver               *self);
+/* For the core, where milliseconds do not matter: what is sent has its time when it leaves. Inside
+ * of a wake this is cheap; it never goes back. */
+guint64      seqex_driver_time          (SeqexDriver               *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SeqexDriver, seqex_driver_unref)
 

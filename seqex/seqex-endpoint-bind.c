@@ -190,7 +190,7 @@ seqex_endpoint_rebind (SeqexEndpoint   *self,
   seqex_driver_close_transport (self->driver);
   g_clear_object (&self->local_address);
   take_transport (self, G_DATAGRAM_BASED (socket), self->accepts);
-  sqx_endpoint_handle_network_changed (self->driver->core, seqex_driver_now ());
+  sqx_endpoint_handle_network_changed (self->driver->core, seqex_driver_time (self->driver));
   seqex_driver_mark_ready (self->driver);
   return TRUE;
 }

@@ -208,8 +208,9 @@ try_address (SeqexOpening      *self,
     }
 
   attempt = seqex_attempt_new (endpoint, self, address);
-  core = sqx_endpoint_connect (endpoint->driver->core, seqex_driver_now (), &endpoint->config,
-                               address, seqex_opening_get_key (self), &attempt->watcher);
+  core = sqx_endpoint_connect (endpoint->driver->core, seqex_driver_time (endpoint->driver),
+                               &endpoint->config, address, seqex_opening_get_key (self),
+                               &attempt->watcher);
   if (core == NULL)
     {
       seqex_attempt_free (attempt);

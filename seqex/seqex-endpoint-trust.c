@@ -174,6 +174,6 @@ seqex_endpoint_answer (SeqexEndpoint *self,
 
   g_hash_table_remove (self->questions, &question);
   attempt->question = 0;
-  sqx_conn_authorize (attempt->core, seqex_driver_now (), accept);
+  sqx_conn_authorize (attempt->core, seqex_driver_time (self->driver), accept);
   seqex_endpoint_mark_ready (self);
 }

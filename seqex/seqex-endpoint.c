@@ -295,7 +295,7 @@ close_abandoned (SeqexWait *wait)
       SeqexDialogue *dialogue = link->data;
 
       if (dialogue->core != NULL)
-        sqx_conn_abort (dialogue->core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
+        sqx_conn_abort (dialogue->core, seqex_driver_time (self->driver), SQX_CLOSE_NO_ERROR, NULL);
       seqex_dialogue_activate (dialogue);
     }
 }
@@ -609,7 +609,8 @@ seqex_endpoint_open_plain_connection (SeqexEndpoint   *self,
 
   config = self->config;
   config.instance = instance;
-  core = sqx_endpoint_add_plain (self->driver->core, seqex_driver_now (), &config, &where, NULL);
+  core = sqx_endpoint_add_plain (self->driver->core, seqex_driver_time (self->driver), &config,
+                                 &where, NULL);
   if (core == NULL)
     {
       g_autofree char *text = seqex_address_to_string (&where);

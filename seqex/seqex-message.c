@@ -179,7 +179,7 @@ read_drop_mail (SeqexMail *mail)
 
   seqex_message_forget (self);
   if (dialogue->core != NULL)
-    sqx_conn_end (dialogue->core, seqex_driver_now (), &self->id, SQX_END_ENDED);
+    sqx_conn_end (dialogue->core, seqex_driver_time (dialogue->driver), &self->id, SQX_END_ENDED);
   seqex_dialogue_activate (dialogue);
 }
 
@@ -779,7 +779,8 @@ seqex_message_end_with_reason (SeqexMessage   *self,
   if (dialogue->core == NULL)
     return;
   /* Should the core know better, nobody waits for the end. */
-  sqx_conn_end (dialogue->core, seqex_driver_now (), &self->id, (sqx_end_reason) reason);
+  sqx_conn_end (dialogue->core, seqex_driver_time (dialogue->driver), &self->id,
+                (sqx_end_reason) reason);
   seqex_dialogue_mark_ready (dialogue);
 }
 

@@ -175,7 +175,8 @@ push_pending (SeqexPipe *self)
           payload = (sqx_payload) { g_bytes_get_data (bytes, NULL), size, bytes };
         }
       /* Without room it is refused, and so the core tells when there is some. */
-      result = sqx_conn_stream_write (conn, seqex_driver_now (), self->core, &payload);
+      result = sqx_conn_stream_write (conn, seqex_driver_time (self->dialogue->driver), self->core,
+                                      &payload);
     }
 }
 
@@ -185,7 +186,8 @@ pull_chunk (SeqexPipe *self)
   sqx_message message;
 
   if (self->size > 0 || self->eof
-      || !sqx_conn_stream_read (self->dialogue->core, seqex_driver_now (), self->core, &message))
+      || !sqx_conn_stream_read (self->dialogue->core, seqex_driver_time (self->dialogue->driver),
+                                self->core, &message))
     return;
   self->data = message.data;
   self->size = message.size;
@@ -197,7 +199,7 @@ static void
 move (SeqexPipe *self)
 {
   sqx_conn *conn = self->dialogue->core;
-  guint64 now = seqex_driver_now ();
+  guint64 now = seqex_driver_time (self->dialogue->driver);
 
   sqx_conn_stream_set_priority (conn, self->core, self->priority);
   push_pending (self);
@@ -219,7 +221,7 @@ move (SeqexPipe *self)
 static SeqexStream *
 leave (SeqexPipe *self)
 {
-  sqx_stream_release (self->dialogue->core, seqex_driver_now (), self->core);
+  sqx_stream_release (self->dialogue->core, seqex_driver_time (self->dialogue->driver), self->core);
   g_queue_unlink (&self->dialogue->streams, &self->link);
   self->core = NULL;
   self->dialogue = NULL;

@@ -497,7 +497,7 @@ seqex_stream_open_waiting (SeqexDialogue *dialogue)
       sqx_result result = SQX_ERR_CLOSED;
 
       if (dialogue->core != NULL)
-        result = sqx_conn_open_stream (dialogue->core, seqex_driver_now (), &core);
+        result = sqx_conn_open_stream (dialogue->core, seqex_driver_time (dialogue->driver), &core);
       if (result == SQX_ERR_QUEUE_FULL)
         return;
       if (result == SQX_OK)

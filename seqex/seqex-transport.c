@@ -57,7 +57,7 @@ tell_unreachable (SeqexDriver       *self,
                   const sqx_address *to,
                   const GError      *error)
 {
-  sqx_endpoint_handle_unreachable (self->core, seqex_driver_now (), to);
+  sqx_endpoint_handle_unreachable (self->core, seqex_driver_time (self), to);
   if (self->owner != NULL)
     self->funcs->unreachable (self->owner, to, error);
 }
@@ -191,7 +191,7 @@ seqex_transport_read (SeqexDriver  *self,
           return;
         }
       if (n_read > 0)
-        now = seqex_driver_now ();
+        now = seqex_driver_read_clock (self);
       for (guint i = 0; i < n; i++)
         take_buffer (self, now, inbox, i);
       if (n > 0)
@@ -219,7 +219,7 @@ lose_datagrams (SeqexDriver *self,
   SeqexBatch *batch = self->batch;
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE))
-    sqx_endpoint_handle_too_large (self->core, seqex_driver_now (), &batch->to[batch->first],
+    sqx_endpoint_handle_too_large (self->core, seqex_driver_time (self), &batch->to[batch->first],
                                    seqex_batch_size (batch, batch->first));
   self->send_errors += batch->offered;
   g_clear_error (&self->send_error);
@@ -348,7 +348,7 @@ fill_batch (SeqexDriver *self,
             gboolean    *drained)
 {
   SeqexBatch *batch = self->batch;
-  guint64 now = seqex_driver_now ();
+  guint64 now = seqex_driver_read_clock (self);
   gsize size = 0;
 
   batch->first = batch->count = batch->alone = 0;

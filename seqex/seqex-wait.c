@@ -199,9 +199,9 @@ seqex_wait_abandon (SeqexWait *self,
   if (self->abandoned != NULL)
     self->abandoned (self);
   else if (self->handle != NULL)
-    sqx_conn_cancel (core, seqex_driver_now (), self->handle);
+    sqx_conn_cancel (core, seqex_driver_time (self->driver), self->handle);
   else if (self->kind == SEQEX_WAIT_CLOSE && core != NULL)
-    sqx_conn_abort (core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
+    sqx_conn_abort (core, seqex_driver_time (self->driver), SQX_CLOSE_NO_ERROR, NULL);
 
   seqex_wait_resolve (self, NULL, error);
 }
@@ -305,7 +305,7 @@ refuse (SeqexDialogue   *dialogue,
 
 /* @wait: NULL if nobody wants to know. */
 static sqx_result
-submit (sqx_conn             *core,
+submit (SeqexDialogue        *dialogue,
         SeqexWait            *wait,
         SeqexWaitKind         kind,
         guint                 channel,
@@ -314,7 +314,7 @@ submit (sqx_conn             *core,
         SeqexSendFlags        flags)
 {
   sqx_outgoing **handle = wait != NULL ? &wait->handle : NULL;
-  guint64 now = seqex_driver_now ();
+  guint64 now = seqex_driver_time (dialogue->driver);
   sqx_payload bytes = { .owner = payload };
   guint32 core_flags = 0;
 
@@ -325,8 +325,8 @@ submit (sqx_conn             *core,
     core_flags |= SQX_MESSAGE_FINAL;
 
   if (answered != NULL)
-    return sqx_conn_reply (core, now, answered, &bytes, core_flags, wait, handle);
-  return sqx_conn_send (core, now, channel, &bytes, core_flags, wait, handle);
+    return sqx_conn_reply (dialogue->core, now, answered, &bytes, core_flags, wait, handle);
+  return sqx_conn_send (dialogue->core, now, channel, &bytes, core_flags, wait, handle);
 }
 
 gboolean
@@ -357,7 +357,7 @@ seqex_wait_send (SeqexDialogue        *dialogue,
       wait->size = g_bytes_get_size (payload);
       wait->position = position;
     }
-  result = submit (dialogue->core, wait, kind, channel, answered, payload, flags);
+  result = submit (dialogue, wait, kind, channel, answered, payload, flags);
   SEQEX_NOTE (MESSAGE, "%p: channel %u: sends %zu bytes%s%s: %s", dialogue->connection, channel,
               g_bytes_get_size (payload), answered != NULL ? ", an answer" : "",
               kind == SEQEX_WAIT_DELIVERY ? ", final" : "", sqx_result_string (result));
@@ -408,6 +408,6 @@ seqex_wait_close (SeqexDialogue   *dialogue,
   seqex_wait_new (dialogue, SEQEX_WAIT_CLOSE, &dialogue->closing, call);
   seqex_pipes_pump (dialogue);
   /* Does nothing the second time. */
-  sqx_conn_close (core, seqex_driver_now (), SQX_CLOSE_NO_ERROR, NULL);
+  sqx_conn_close (core, seqex_driver_time (dialogue->driver), SQX_CLOSE_NO_ERROR, NULL);
   seqex_dialogue_mark_ready (dialogue);
 }
