@@ -184,11 +184,13 @@ sqx_recovery_skip (sqx_recovery *recovery)
   sqx_sent_skip (&recovery->sent);
 }
 
-/* Whether no number is acknowledged that was never sent or was skipped. One before first_number may
- * have been, on the link before this one or beside it. */
+/* Links the packets that @ack newly acknowledges through their marks, from @head on, lowest first.
+ * False: a number is acknowledged that was never sent or was skipped; the connection ends then. One
+ * before first_number may have been sent, on the link before this one or beside it. */
 static bool
-is_valid (sqx_recovery  *recovery,
-          const sqx_ack *ack)
+link_acked (sqx_recovery  *recovery,
+            const sqx_ack *ack,
+            uint64_t      *head)
 {
   sqx_ack_iter iter;
   uint64_t low, high;
@@ -203,34 +205,16 @@ is_valid (sqx_recovery  *recovery,
 
       for (uint64_t end = sqx_loss_skip_done (recovery, high + 1); end > stop;
            end = sqx_loss_skip_done (recovery, end - 1))
-        if (sqx_sent_get (&recovery->sent, end - 1)->state == SQX_SENT_SKIPPED)
-          return false;
-    }
-  return true;
-}
-
-/* Links the packets that @ack newly acknowledges through their marks, lowest first. */
-static uint64_t
-link_acked (sqx_recovery  *recovery,
-            const sqx_ack *ack)
-{
-  uint64_t head = SQX_LOSS_NONE;
-  sqx_ack_iter iter;
-  uint64_t low, high;
-
-  sqx_ack_iter_init (&iter);
-  while (sqx_ack_iter_next (&iter, ack, &low, &high) && high >= recovery->sent.first_number)
-    {
-      uint64_t stop = SQX_MAX (low, recovery->sent.first_number);
-
-      for (uint64_t end = sqx_loss_skip_done (recovery, high + 1); end > stop;
-           end = sqx_loss_skip_done (recovery, end - 1))
         {
-          sqx_sent_get (&recovery->sent, end - 1)->mark = head;
-          head = end - 1;
+          sqx_sent_packet *packet = sqx_sent_get (&recovery->sent, end - 1);
+
+          if (packet->state == SQX_SENT_SKIPPED)
+            return false;
+          packet->mark = *head;
+          *head = end - 1;
         }
     }
-  return head;
+  return true;
 }
 
 /* A packet that was declared lost has arrived. */
@@ -348,12 +332,10 @@ sqx_recovery_on_ack (sqx_recovery  *recovery,
   sqx_cc_ack told = {
     .now = now, .average = &recovery->rtt, .rate = &recovery->rate, .lost = recovery->rate.lost,
   };
-  uint64_t acked, lost;
+  uint64_t acked = SQX_LOSS_NONE, lost;
 
-  if (!is_valid (recovery, ack))
+  if (!link_acked (recovery, ack, &acked))
     return SQX_ERR_PROTOCOL;
-
-  acked = link_acked (recovery, ack);
   if (acked == SQX_LOSS_NONE)
     return SQX_OK;
 
