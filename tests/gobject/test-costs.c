@@ -459,6 +459,39 @@ test_busy (void)
   bench_clear (&bench);
 }
 
+/* The time of a wake, after a handler that takes its time. */
+static gboolean
+look_cb (SeqexConnection *connection,
+         SeqexMessage    *message,
+         gpointer         user_data)
+{
+  SeqexDriver *driver = seqex_connection_get_dialogue (connection)->driver;
+  guint64 begin = seqex_driver_now ();
+
+  g_assert_cmpuint (driver->waking, ==, 1);
+  while (seqex_driver_now () < begin + 60 * SQX_MILLISECOND)
+    ;
+  g_assert_cmpuint (seqex_driver_time (driver), >=, begin + 40 * SQX_MILLISECOND);
+  for (guint i = 0; i < 100; i++)
+    {
+      seqex_driver_read_clock (driver);
+      g_assert_cmpuint (seqex_driver_time (driver), >=, driver->now);
+      g_assert_cmpuint (seqex_driver_time (driver), <=, seqex_driver_now ());
+    }
+  return util_echo_cb (G_OBJECT (connection), message, user_data);
+}
+
+/* The coarse clock is a tick behind at most, and does not go back behind the other. */
+static void
+test_time (void)
+{
+  Pair pair = util_pair_new ();
+
+  g_signal_connect (pair.b, "message", G_CALLBACK (look_cb), NULL);
+  util_exchange (pair.a, "x");
+  util_pair_free (&pair);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -470,5 +503,6 @@ main (int    argc,
   g_test_add_func ("/seqex/costs/kept", test_kept);
   g_test_add_func ("/seqex/costs/kept-replies", test_kept_replies);
   g_test_add_func ("/seqex/costs/busy", test_busy);
+  g_test_add_func ("/seqex/costs/time", test_time);
   return g_test_run ();
 }
