@@ -47,7 +47,7 @@ oracle_sample (Oracle *o, gboolean round_start, double rtt)
     }
   else if (isfinite (o->last_round))
     {
-      double threshold = MAX (4 * MS, MIN (floor (o->last_round / 8), 16 * MS));
+      double threshold = MAX (4 * MS, MIN ((double) (guint64) (o->last_round / 8), 16 * MS));
 
       if (o->current_round >= o->last_round + threshold)
         {
