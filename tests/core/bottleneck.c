@@ -124,6 +124,9 @@ forward (Bottleneck   *link,
       g_rand_int_range (link->rand, 0, (gint) link->config.jitter_one_in) == 0)
     at += (guint64) g_rand_int_range (link->rand, 0, (gint) link->config.jitter + 1);
 
+  if (link->config.stall_every > 0 && at % link->config.stall_every < link->config.stall)
+    at += link->config.stall - at % link->config.stall_every;
+
   datagram = g_malloc (sizeof *datagram + size);
   *datagram = (Datagram) { .at = at, .order = link->orders++, .flow = flow, .to = 1 - from,
                            .size = size };

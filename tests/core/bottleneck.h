@@ -25,6 +25,8 @@ typedef struct
   guint64 delay;    /* one way */
   guint64 jitter;   /* up to so much more for one of … */
   guint   jitter_one_in; /* … so many datagrams, which others overtake then; 0: none */
+  guint64 stall;    /* for so long, once in … */
+  guint64 stall_every; /* … so long, nothing comes out on either side, and then all; 0: never */
   guint   loss;     /* of 10 000, each way */
   guint32 seed;
 } BottleneckConfig;

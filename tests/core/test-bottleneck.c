@@ -75,6 +75,32 @@ test_reordering (void)
   g_assert_cmpfloat (needless, <=, 0.004);
 }
 
+/* A host of virtual machines that is busy, a radio that changes its channel: for a moment nothing
+ * passes, and then everything. */
+static void
+test_stalls (void)
+{
+  static const struct { guint64 stall; double share; } cases[] = {
+    { 15 * SQX_MILLISECOND, 0.96 }, { 45 * SQX_MILLISECOND, 0.94 }, { 150 * SQX_MILLISECOND, 0.88 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    for (guint loss = 0; loss <= 100; loss += 100)
+      for (guint seed = 1; seed <= SEEDS; seed++)
+        {
+          BottleneckConfig config = wan;
+          double needless;
+
+          config.stall = cases[i].stall;
+          config.stall_every = 2100 * SQX_MILLISECOND + 37 * seed * SQX_MILLISECOND;
+          config.loss = loss;
+          config.seed = seed;
+          g_assert_cmpfloat (single (&config, SQX_SECOND, 20 * SQX_SECOND, &needless), >=,
+                             cases[i].share);
+          g_assert_cmpfloat (needless, <=, 0.001);
+        }
+}
+
 /* Much slower, much longer, much shorter queues. */
 static void
 test_other_links (void)
@@ -223,6 +249,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/seqex/bottleneck/loss", test_loss);
   g_test_add_func ("/seqex/bottleneck/reordering", test_reordering);
+  g_test_add_func ("/seqex/bottleneck/stalls", test_stalls);
   g_test_add_func ("/seqex/bottleneck/other-links", test_other_links);
   g_test_add_func ("/seqex/bottleneck/two-flows", test_two_flows);
   g_test_add_func ("/seqex/bottleneck/beside-cubic", test_beside_cubic);
