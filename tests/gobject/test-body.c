@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
 #include "seqex-body-private.h"
 
 #include <stdlib.h>
@@ -11,14 +13,12 @@
 static gboolean
 are_kept_at_all (void)
 {
-  gsize before = seqex_body_kept ();
-  guint8 *body = seqex_body_new (SIZE);
-
-  seqex_body_free (body);
-  if (seqex_body_kept () > before)
-    return TRUE;
+#ifdef HAVE_MALLOC_USABLE_SIZE
+  return TRUE;
+#else
   g_test_skip ("the allocator does not tell sizes");
   return FALSE;
+#endif
 }
 
 static void
