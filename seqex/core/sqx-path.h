@@ -5,8 +5,9 @@
  *
  * An authentic packet with the highest number so far, from another address, makes that address the
  * candidate. It is asked by CHALLENGE, and becomes the peer's when RESPONSE brings the same bytes
- * back; until then everything else goes to the old address, and no more than three times of what
- * came from the candidate goes there. Who challenges is answered where the question came from.
+ * back; until then everything else goes to the old address, CLOSE to both, and no more than three
+ * times of what came from the candidate goes there. Who challenges is answered where the question
+ * came from.
  */
 #pragma once
 
