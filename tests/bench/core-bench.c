@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "fill-random.h"
 #include "seqex-crypto-private.h"
 #include "sqx-endpoint.h"
 
@@ -119,21 +120,6 @@ check (bool        holds,
     return;
   fprintf (stderr, "core-bench: %s\n", what);
   exit (1);
-}
-
-static void
-fill_random (void    *user_data,
-             uint8_t *bytes,
-             size_t   size)
-{
-  static uint32_t state = 1;
-
-  (void) user_data;
-  while (size-- > 0)
-    {
-      state = state * 1664525u + 1013904223u;
-      *bytes++ = (uint8_t) (state >> 24);
-    }
 }
 
 static void

@@ -129,3 +129,13 @@ assert_no_streams (Pair *pair)
     }
   pair_assert_quiet (pair);
 }
+
+/* The end of a test whose streams are released: none is left, and @pair goes. */
+static inline void
+finish_streams (Pair *pair)
+{
+  pair_drive (pair);
+  assert_no_streams (pair);
+  forget_streams (pair);
+  pair_free (pair);
+}

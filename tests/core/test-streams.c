@@ -85,10 +85,7 @@ test_ids (void)
       release (pair, PAIR_B, accepted (pair, PAIR_B, i));
       release (pair, PAIR_A, a[i]);
     }
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 /* Before the peer is known nobody knows whose ids are even. */
@@ -110,10 +107,7 @@ test_early (void)
   release (pair, PAIR_B, open_stream (pair, PAIR_B));
   pair_drive (pair);
   release (pair, PAIR_A, accepted (pair, PAIR_A, 0));
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 static gboolean
@@ -231,10 +225,7 @@ test_unread (void)
       release (pair, PAIR_A, a[i]);
       release (pair, PAIR_B, accepted (pair, PAIR_B, i));
     }
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 /* A stream has one chunk at a time on the way, so a message beside it goes with the next packet. */
@@ -262,10 +253,7 @@ test_beside (void)
     }
   release (pair, PAIR_A, a);
   release (pair, PAIR_B, accepted (pair, PAIR_B, 0));
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 /* Whose frames are in the packets that A sent, in their order: the fields of their channels. */
@@ -336,10 +324,7 @@ test_small_chunks (void)
       release (pair, PAIR_A, i == 0 ? a : other);
       release (pair, PAIR_B, accepted (pair, PAIR_B, i));
     }
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 /* Nothing of a stream goes out as long as something more urgent could; a change concerns what waits
@@ -378,10 +363,7 @@ test_priority (void)
       release (pair, PAIR_A, i == 0 ? a : b);
       release (pair, PAIR_B, accepted (pair, PAIR_B, i));
     }
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 /* One that had no room only because of what the others cost is told when one of those is read. */
@@ -422,10 +404,7 @@ test_starved (void)
       release (pair, PAIR_A, a[i]);
       release (pair, PAIR_B, accepted (pair, PAIR_B, i));
     }
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 /* Who reads no more says so; what was on its way comes to its end. */
@@ -458,10 +437,7 @@ test_reader_closes (void)
   g_assert_true (status_of (pair, PAIR_A, a).over);
   release (pair, PAIR_A, a);
   release (pair, PAIR_B, b);
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 /* The last ends may come together, and then nothing is left of the stream but why. */
@@ -513,10 +489,7 @@ test_no_messages (void)
   g_assert_true (status_of (pair, PAIR_A, a).drained);
   release (pair, PAIR_A, a);
   release (pair, PAIR_B, b);
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 /* What was not read by then is gone, also if nothing was on its way. */
@@ -634,10 +607,7 @@ test_limit_and_loss (void)
       release (pair, PAIR_A, i == 0 ? a : more);
       release (pair, PAIR_B, accepted (pair, PAIR_B, i));
     }
-  pair_drive (pair);
-  assert_no_streams (pair);
-  forget_streams (pair);
-  pair_free (pair);
+  finish_streams (pair);
 }
 
 /* A restart, or the end of the connection, ends streams: what came can be read only after the

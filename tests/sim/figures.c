@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fill-random.h"
 #include "seqex/core/sqx.h"
 #include "sim-base.h"
 
@@ -61,21 +62,6 @@ report (const char *what,
   printf ("# %-58s %10.3f %s (goal: at most %g)\n", what, value, unit, goal);
   printf ("%sok %u - %s\n", held ? "" : "not ", ++tests, what);
   failures += !held;
-}
-
-static void
-fill_random (void    *user_data,
-             uint8_t *bytes,
-             size_t   size)
-{
-  static uint32_t state = 1;
-
-  (void) user_data;
-  while (size-- > 0)
-    {
-      state = state * 1664525u + 1013904223u;
-      *bytes++ = (uint8_t) (state >> 24);
-    }
 }
 
 /* The world ---------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "fill-random.h"
 #include "seqex/core/sqx-recovery.h"
 #include "seqex/core/sqx.h"
 
@@ -65,21 +66,6 @@ typedef struct
 
 static unsigned tests, failures;
 static uint8_t zeros[MESSAGE];
-
-static void
-fill_random (void    *user_data,
-             uint8_t *bytes,
-             size_t   size)
-{
-  static uint32_t state = 1;
-
-  (void) user_data;
-  while (size-- > 0)
-    {
-      state = state * 1664525u + 1013904223u;
-      *bytes++ = (uint8_t) (state >> 24);
-    }
-}
 
 static uint64_t
 clock_ns (void)
